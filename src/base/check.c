@@ -1,0 +1,11 @@
+/* What happens when a CHECK does not hold. */
+#include "base/check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void check_failed(const char *condition, const char *file, int line)
+{
+    fprintf(stderr, "check_failed condition=\"%s\" at=%s:%d\n", condition, file, line);
+    abort();
+}
