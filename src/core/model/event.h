@@ -117,8 +117,8 @@ struct event {
     uint64_t seq;        /* counts up by one */
     int64_t time_ms;     /* the sequencer's time; never smaller than the event before */
     union {
-        struct instrument instrument_rules;
-        uint8_t feed; /* enum feed_state */
+        const struct instrument *instrument_rules; /* INSTRUMENT: its index is the event's */
+        uint8_t feed;                              /* enum feed_state */
         struct book_update book;
         struct print print;
         struct candle bar;
