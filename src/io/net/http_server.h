@@ -1,0 +1,120 @@
+/* An HTTP/1.1 server on one libuv loop: keep-alive, pipelining, bodies by length or chunked.
+ *
+ * A handler gets one whole request and a reply handle. It answers at once or later, exactly once, by
+ * http_reply_send or http_reply_take; until then the connection's next request waits, so answers keep
+ * their order. The request is good only during the handler; the reply handle until it was answered,
+ * also when the client or the server is gone by then (the answer is dropped, and counted). Requests
+ * that were pipelined behind a late answer are handled inside the http_reply_send that gives it.
+ *
+ * What is refused without asking the handler (RFC 9112; the connection closes after the answer):
+ * 400 malformed or ambiguous framing, 408 too slow, 413 body, 414 request line, 417 Expect, 431
+ * headers, 501 method or transfer coding, 505 version. A head must be clean by http_head.h, with
+ * exactly one Host (HTTP/1.0: at most one). OPTIONS * is answered 204 here.
+ *
+ * A client that ends its side of the stream counts as gone.
+ * Thread: that of the loop, replies too. Errors: see http_server_open; later ones are the client's. */
+#ifndef IO_NET_HTTP_SERVER_H
+#define IO_NET_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "io/net/conn.h"
+#include "io/net/http_head.h"
+
+/* Defaults of struct http_limits; when reached: the status beside it, then the connection closes. */
+#define HTTP_BODY_LIMIT          ((size_t)1 << 20) /* 413 */
+#define HTTP_HEAD_MS             10000             /* from the first byte to the empty line: 408 */
+#define HTTP_BODY_PROGRESS_MS    10000 /* in this time at least so many bytes of body: 408 */
+#define HTTP_BODY_PROGRESS_BYTES 1024
+#define HTTP_IDLE_MS             75000 /* between requests: closes silently */
+#define HTTP_STALL_MS            30000 /* a client that takes nothing of its answer: aborted */
+#define HTTP_CONNECTION_LIMIT    10000 /* closed unheard */
+#define HTTP_PENDING_LIMIT       ((size_t)64 << 20) /* one answer a client has not read: aborted */
+
+struct http_server;
+struct http_reply;
+
+/* A zero takes the default. Limits of the head are those of http_head.h. */
+struct http_limits {
+    size_t body_limit;
+    uint32_t head_ms;
+    uint32_t body_progress_ms;
+    uint32_t body_progress_bytes;
+    uint32_t idle_ms;
+    uint32_t stall_ms;
+    uint32_t connection_limit;
+    size_t pending_limit;
+    uint32_t read_size; /* see struct conn_options */
+};
+
+struct http_request {
+    struct slice method; /* GET HEAD POST PUT PATCH DELETE OPTIONS */
+    struct slice target; /* as sent */
+    struct slice path;   /* still percent-coded: decode each part with url_decode */
+    struct slice query;  /* behind '?', see url_query_get; empty where there is none */
+    struct http_headers headers;
+    struct slice body;
+    const char *peer; /* address of the other end of the socket; a proxy's, where one is between */
+    bool secure;      /* came by TLS */
+    void *user;       /* of the server's options */
+};
+
+struct http_response {
+    int status;               /* 200..599 */
+    const char *content_type; /* NULL: none */
+    const struct http_header *headers;
+    size_t header_count;
+    struct slice body;
+    /* NULL: body is copied where it cannot be sent at once; else see struct conn_piece. */
+    void (*release)(void *owner);
+    void *owner;
+};
+
+typedef void (*http_handler)(const struct http_request *request, struct http_reply *reply);
+
+struct http_server_options {
+    const char *address;
+    uint16_t port;                 /* 0: the system picks */
+    const struct tls_context *tls; /* NULL: plain */
+    struct http_limits limits;
+    const char *headers; /* lines for every answer, each ending in CR LF; NULL: none. Copied. */
+    http_handler handler;
+    void *user;
+};
+
+struct http_server_counters {
+    uint32_t connections;         /* alive */
+    uint64_t connections_refused; /* over connection_limit */
+    uint64_t requests;            /* that reached the handler */
+    uint64_t refusals;            /* answered without the handler */
+    uint64_t late_drops;          /* answers whose client was gone */
+};
+
+/* Errors are those of listener_open. */
+enum err http_server_open(uv_loop_t *loop, const struct http_server_options *options,
+                          struct http_server **out) ERR_MUST_USE;
+uint16_t http_server_port(const struct http_server *s);
+struct http_server_counters http_server_counters(const struct http_server *s);
+/* Stops listening and drops every connection that was not taken over. Replies that are still owed must
+ * still be answered (into nothing): they hold the last memory. NULL is fine. */
+void http_server_close(struct http_server *s);
+
+/* Answers and ends the handle. A header that could split the answer (CR, LF) makes it a 500. */
+void http_reply_send(struct http_reply *reply, const struct http_response *response);
+/* A short answer of one content type, copied. */
+void http_reply_text(struct http_reply *reply, int status, const char *content_type,
+                     struct slice body);
+/* False once the client is gone: work for it may be spared, but the reply must still be answered. */
+bool http_reply_is_alive(const struct http_reply *reply);
+/* Takes the connection over (a WebSocket, a stream of events) and ends the handle. The server forgets
+ * the connection; it writes nothing to it, not even the answer to this request. Earlier answers are
+ * flushed before. Bytes that came behind the request arrive by the handler's on_data, from the loop;
+ * on_open does not come, the conn is open. NULL when the client is gone (the handle ends as well). */
+struct conn *http_reply_take(struct http_reply *reply, const struct conn_handler *handler,
+                             void *user);
+/* The standard words of a status ("Not Found"), "" for an unknown one. */
+const char *http_status_text(int status);
+
+#endif
