@@ -6,7 +6,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
+
+/* What a test printed before it crashed must not die in a buffer. */
+__attribute__((constructor)) static void print_line_by_line(void)
+{
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+}
 
 #endif
