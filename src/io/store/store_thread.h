@@ -1,0 +1,98 @@
+/* The thread that owns the store: the trade thread hands it commands and goes on; acks come back
+ * when the changes are durable.
+ *
+ *     trade thread --push--> command ring --> store thread: BEGIN, all that waits, COMMIT
+ *                  <--pop_ack-- ack ring <--wake()--
+ *
+ * - Group commit: everything that waits (up to STORE_BATCH_MAX) becomes one transaction, one fsync.
+ *   Acks come in the order of the commands, each command exactly one.
+ * - A full ring refuses the push, and the caller is told: the trade thread then takes no new
+ * entries. Commands whose ack was not popped yet count as waiting, so an ack always has room.
+ * - A batch that fails is tried again command by command, so that one that cannot be done does not
+ * take the others with it. A failed commit is different: nobody knows what is on the disk, so the
+ * whole batch and everything after it is acked ERR_IO (see store.h), and only a reopened store goes
+ * on.
+ *
+ * Threads: start, push, pop_ack and stop from one thread (trade); wake is called on the store
+ * thread and must only signal (uv_async_send). While the thread runs, nobody else touches the
+ * store. */
+#ifndef IO_STORE_STORE_THREAD_H
+#define IO_STORE_STORE_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "io/store/row.h"
+#include "io/store/store.h"
+
+#define STORE_BATCH_MAX 256
+
+enum store_command_kind {
+    STORE_ORDER_PLACED,  /* order */
+    STORE_ORDER_CHANGED, /* changed */
+    STORE_FILL_BOOKED,   /* booking */
+    STORE_BOT_INSERT,    /* bot; the ack's row_id is the new bot's id */
+    STORE_BOT_UPDATE,    /* bot */
+    STORE_BOT_DELETE,    /* target */
+    STORE_BOT_WANT,      /* target */
+    STORE_BOT_TOTALS,    /* totals */
+};
+
+struct store_bot_target {
+    uint64_t user_id, bot_id;
+    bool running;   /* BOT_WANT */
+    int64_t now_ms; /* BOT_WANT */
+};
+
+/* What the functions of the same name in store.h take. */
+struct store_command {
+    uint64_t id; /* the caller's; comes back in the ack */
+    uint8_t kind;
+    union {
+        struct store_order order;
+        struct order changed;
+        struct store_booking booking;
+        struct store_bot *bot; /* from malloc; a push that succeeds takes it over and frees it */
+        struct store_bot_target target;
+        struct store_totals totals;
+    };
+};
+
+struct store_ack {
+    uint64_t id;
+    uint8_t err;     /* enum err: OK means durable */
+    uint64_t row_id; /* BOT_INSERT; else 0 */
+};
+
+struct store_thread_options {
+    struct store *store;      /* stays the caller's: close it after store_thread_stop */
+    uint32_t slot_count;      /* of the rings; a power of two */
+    void (*wake)(void *user); /* acks are there; may be NULL */
+    void *user;
+};
+
+struct store_thread_counters {
+    uint64_t batches;  /* commits tried */
+    uint64_t commands; /* acked */
+    uint64_t refused;  /* acked with an error */
+};
+
+struct store_thread;
+
+enum err store_thread_start(const struct store_thread_options *options,
+                            struct store_thread **out) ERR_MUST_USE;
+/* False when full: nothing was taken. */
+bool store_thread_push(struct store_thread *t, const struct store_command *command) ERR_MUST_USE;
+/* False when there is none. */
+bool store_thread_pop_ack(struct store_thread *t, struct store_ack *ack);
+/* Commands pushed whose ack was not popped. */
+uint32_t store_thread_pending(const struct store_thread *t);
+/* Any thread. */
+struct store_thread_counters store_thread_counters(struct store_thread *t);
+/* Carries out everything pushed, then ends the thread. Acks can still be popped. */
+void store_thread_stop(struct store_thread *t);
+/* Stops it if it runs. NULL is fine. */
+void store_thread_free(struct store_thread *t);
+
+#endif
