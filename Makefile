@@ -1,0 +1,50 @@
+# Daily work; `make help` lists it. The build itself is Meson's: see script/build.
+.DEFAULT_GOAL := build
+.PHONY: help build test unit asan clang tsan full fuzz nightly check fmt clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the release binary build/tradebot
+	@script/bootstrap build
+	@script/build release tradebot
+
+test: ## what script/test does: everything that must be green before a commit
+	@script/test
+
+unit: asan ## the tests alone, without the checks; ONLY=book runs those whose name contains it
+	@script/run-tests --only '$(ONLY)' build-asan
+
+asan: ## build-asan/: gcc with address and undefined-behaviour sanitizers
+	@script/bootstrap build test
+	@script/build asan
+
+clang: ## build-clang/: the same by clang
+	@script/bootstrap build test full
+	@script/build clang
+
+tsan: ## build-tsan/: clang with the thread sanitizer
+	@script/bootstrap build test full
+	@script/build tsan
+
+full: test clang tsan ## the second tier: script/test, then the tests by clang and with the thread sanitizer
+	@script/run-tests build-clang
+	@script/run-tests build-tsan
+
+fuzz: ## fuzzers for SECONDS=30 each; ONLY=decimal runs one
+	@script/bootstrap build test full
+	@script/fuzz $(or $(SECONDS),30) $(ONLY)
+
+nightly: ## the third tier: every fuzzer for half an hour
+	@script/bootstrap build test full
+	@script/fuzz 1800
+
+check: ## the architectural checks alone
+	@for check in script/check-*; do $$check || [ $$? -eq 77 ] || exit 1; done
+
+fmt: ## formats all C files
+	@script/bootstrap full
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+
+clean: ## removes what was built
+	@rm -rf build build-asan build-clang build-tsan build-fuzz
