@@ -47,8 +47,8 @@ static size_t ascii_run(const unsigned char *at, size_t size)
     return i;
 }
 
-/* The first byte says how many follow; only the second has limits of its own: they shut out overlong
- * forms (E0, F0), surrogates (ED) and what lies above U+10FFFF (F4). */
+/* The first byte says how many follow; only the second has limits of its own: they shut out
+ * overlong forms (E0, F0), surrogates (ED) and what lies above U+10FFFF (F4). */
 static bool lead_take(struct utf8 *u, unsigned char byte)
 {
     if (byte < 0xc2 || byte > 0xf4) return false;

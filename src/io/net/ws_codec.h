@@ -1,10 +1,11 @@
 /* WebSocket frames to messages and back: pure, no I/O, for both sides of a connection.
  *
  * The decoder takes bytes in any cut and gives whole messages and control frames, in the order they
- * came. It checks everything RFC 6455 asks for: masking by role, reserved bits and opcodes, shortest
- * length form, 63-bit lengths, control frames whole and at most 125 bytes, the order of fragments,
- * UTF-8 of text as it arrives, codes and reasons of close frames. A message is refused by its declared
- * size, before a byte of it is stored; memory grows with what has arrived, not with what is declared.
+ * came. It checks everything RFC 6455 asks for: masking by role, reserved bits and opcodes,
+ * shortest length form, 63-bit lengths, control frames whole and at most 125 bytes, the order of
+ * fragments, UTF-8 of text as it arrives, codes and reasons of close frames. A message is refused
+ * by its declared size, before a byte of it is stored; memory grows with what has arrived, not with
+ * what is declared.
  *
  * Hot path: an unmasked, unfragmented message that lies whole in the input is handed on as a slice
  * into the input, without a copy.
@@ -81,26 +82,25 @@ struct ws_decoder {
     struct utf8 utf8;
     size_t message_limit;
     struct buffer message;
-    uint8_t control_size;
     char control[WS_CONTROL_LIMIT];
 };
 
 /* Our side is `role`; deflate: permessage-deflate is negotiated. */
 void ws_decoder_init(struct ws_decoder *d, enum ws_role role, size_t message_limit, bool deflate);
 void ws_decoder_deinit(struct ws_decoder *d);
-/* Takes bytes from the front of *bytes until there is one event or nothing left. Call again until the
- * event is WS_CONTINUE. ERR_PARSE (close code 1002), ERR_INVALID (1007), ERR_LIMIT (1009),
- * ERR_NO_MEMORY (1011): event->code is the code to close with, err_text the cause. After an error or a
- * close event the decoder swallows everything. */
+/* Takes bytes from the front of *bytes until there is one event or nothing left. Call again until
+ * the event is WS_CONTINUE. ERR_PARSE (close code 1002), ERR_INVALID (1007), ERR_LIMIT (1009),
+ * ERR_NO_MEMORY (1011): event->code is the code to close with, err_text the cause. After an error
+ * or a close event the decoder swallows everything. */
 enum err ws_decoder_next(struct ws_decoder *d, struct slice *bytes,
                          struct ws_event *event) ERR_MUST_USE;
 
-/* Writes the header of one whole frame, returns its size. compressed sets RSV1. mask: 4 bytes, or NULL
- * for a server. */
+/* Writes the header of one whole frame, returns its size. compressed sets RSV1. mask: 4 bytes, or
+ * NULL for a server. */
 size_t ws_header_write(unsigned char out[WS_HEADER_SIZE_MAX], enum ws_opcode opcode,
                        bool compressed, uint64_t payload_size, const unsigned char *mask);
-/* Copies size bytes, masked; masking twice is the identity. `offset` is the place of the first byte in
- * its frame. out and in may be the same. */
+/* Copies size bytes, masked; masking twice is the identity. `offset` is the place of the first byte
+ * in its frame. out and in may be the same. */
 void ws_mask_copy(char *out, const char *in, size_t size, const unsigned char mask[4],
                   uint64_t offset);
 /* Appends one whole frame, header and payload. Without a mask it is the same for every client of a

@@ -2,9 +2,10 @@
  *
  * Our choices within RFC 7692
  * - A server always answers both no_context_takeover parameters: its messages do not depend on each
- *   other, so one compressed frame serves every subscriber; and an idle client costs no 32 KiB window.
- * - A client never compresses (what it sends is small), so any limit a server puts on it is kept. It
- *   inflates with context takeover unless the server said server_no_context_takeover.
+ *   other, so one compressed frame serves every subscriber; and an idle client costs no 32 KiB
+ * window.
+ * - A client never compresses (what it sends is small), so any limit a server puts on it is kept.
+ * It inflates with context takeover unless the server said server_no_context_takeover.
  * - We compress with a window of 2^12 bytes: an offer that asks for a smaller one is not taken.
  *
  * Pure but for zlib's allocations. Thread: one at a time for each object. Source: RFC 7692. */
@@ -60,7 +61,8 @@ struct ws_deflater {
 
 enum err ws_deflater_init(struct ws_deflater *d) ERR_MUST_USE;
 void ws_deflater_deinit(struct ws_deflater *d);
-/* Appends the compressed message, which depends on no other. out->failed tells where memory ran out. */
+/* Appends the compressed message, which depends on no other. out->failed tells where memory ran
+ * out. */
 void ws_deflate(struct ws_deflater *d, struct slice message, struct buffer *out);
 
 #endif
