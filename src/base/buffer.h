@@ -1,7 +1,7 @@
 /* A growing run of bytes on the heap, for building messages outside the core.
  *
- * A zeroed struct is an empty buffer. Growth stops at `limit` (0 = BUFFER_LIMIT_DEFAULT): from then on
- * `failed` is set and every further append does nothing, so a writer checks once, at the end. */
+ * A zeroed struct is an empty buffer. Growth stops at `limit` (0 = BUFFER_LIMIT_DEFAULT): from then
+ * on `failed` is set and every further append does nothing, so a writer checks once, at the end. */
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
 
@@ -24,8 +24,8 @@ struct buffer {
 void buffer_deinit(struct buffer *b);
 /* Empties it and keeps the memory. */
 void buffer_clear(struct buffer *b);
-/* Room for `extra` more bytes: where to write them, or NULL when failed. buffer_commit says how many
- * were written. */
+/* Room for `extra` more bytes: where to write them, or NULL when failed. buffer_commit says how
+ * many were written. */
 char *buffer_reserve(struct buffer *b, size_t extra);
 void buffer_commit(struct buffer *b, size_t size);
 void buffer_append(struct buffer *b, const void *data, size_t size);

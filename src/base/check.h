@@ -1,5 +1,6 @@
 /* CHECK states what must be true. It stays on in release builds: money is at stake, and stopping is
- * safe, because start is recover. Use it for our own bugs only; what the world may send is an error. */
+ * safe, because start is recover. Use it for our own bugs only; what the world may send is an
+ * error. */
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 

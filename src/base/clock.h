@@ -1,5 +1,5 @@
-/* Time from the machine, as an interface, so that tests and the fault simulation can hand in their own.
- * The core never sees it: there, time arrives in events. */
+/* Time from the machine, as an interface, so that tests and the fault simulation can hand in their
+ * own. The core never sees it: there, time arrives in events. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 

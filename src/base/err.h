@@ -1,7 +1,7 @@
 /* Failures of the world (I/O, bad input): a code for the program and a trace for people.
  *
- * The function that first sees the failure calls err_set, each caller that passes it on may add what
- * it was doing with err_note, and whoever handles it prints err_text:
+ * The function that first sees the failure calls err_set, each caller that passes it on may add
+ * what it was doing with err_note, and whoever handles it prints err_text:
  *
  *     connection refused; while connecting to 127.0.0.1:9000; while syncing the BTCUSDT book
  *

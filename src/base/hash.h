@@ -1,8 +1,9 @@
-/* A 64-bit hash that is the same on every machine and in every run: for decision hashes, checksums of
- * our own files and hash tables. Not for secrets, and not against an enemy who picks the keys.
+/* A 64-bit hash that is the same on every machine and in every run: for decision hashes, checksums
+ * of our own files and hash tables. Not for secrets, and not against an enemy who picks the keys.
  *
- * It is an accumulator: hash_bytes(hash_bytes(h, a), b) differs from hashing a and b joined, because
- * each piece also mixes in its size. Values are mixed as numbers, so byte order does not matter. */
+ * It is an accumulator: hash_bytes(hash_bytes(h, a), b) differs from hashing a and b joined,
+ * because each piece also mixes in its size. Values are mixed as numbers, so byte order does not
+ * matter. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

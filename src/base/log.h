@@ -2,9 +2,9 @@
  *
  *     2026-11-23T14:05:00.123Z info feed_live venue=sim streams=6
  *
- * Log transitions, not heartbeats. Any thread may call it: a line is one write(2). Control characters
- * in the text are escaped, so that nothing a peer sends can forge a line. Secrets have no printer and
- * must never be an argument. */
+ * Log transitions, not heartbeats. Any thread may call it: a line is one write(2). Control
+ * characters in the text are escaped, so that nothing a peer sends can forge a line. Secrets have
+ * no printer and must never be an argument. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

@@ -1,8 +1,9 @@
-/* A queue of fixed-size items between exactly one producer thread and one consumer thread, no locks.
+/* A queue of fixed-size items between exactly one producer thread and one consumer thread, no
+ * locks.
  *
- * A full ring refuses the push: what then happens (wait, drop, conflate, halt) is the caller's named
- * policy. Each side keeps a stale copy of the other's index and refreshes it only when it seems out of
- * room, so the shared cache lines move once a lap, not once an item. */
+ * A full ring refuses the push: what then happens (wait, drop, conflate, halt) is the caller's
+ * named policy. Each side keeps a stale copy of the other's index and refreshes it only when it
+ * seems out of room, so the shared cache lines move once a lap, not once an item. */
 #ifndef BASE_RING_H
 #define BASE_RING_H
 

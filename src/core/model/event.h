@@ -1,5 +1,5 @@
-/* Everything that can happen to the engine. An event is a value that the sequencer has given a number
- * and a time; the same events in the same order give the same decisions, always.
+/* Everything that can happen to the engine. An event is a value that the sequencer has given a
+ * number and a time; the same events in the same order give the same decisions, always.
  *
  * Pointers inside an event are borrowed: they are good until engine_step returns. */
 #ifndef CORE_MODEL_EVENT_H
@@ -53,7 +53,8 @@ enum feed_state { FEED_DOWN, FEED_LIVE, FEED_STALE };
 
 struct candle_event {
     uint8_t timeframe;
-    bool history; /* from before now: warms indicators up, never trades */
+    bool history;    /* from before now: warms indicators up, never trades */
+    uint64_t bot_id; /* for this bot alone (its warm-up); 0 = for all */
     struct candle candle;
 };
 
@@ -65,7 +66,7 @@ struct order_news {
     uint64_t venue_order_id; /* 0 when not told */
 };
 
-enum bot_command { BOT_COMMAND_ADD, BOT_COMMAND_START, BOT_COMMAND_STOP, BOT_COMMAND_REMOVE };
+enum bot_command { BOT_COMMAND_ADD, BOT_COMMAND_START, BOT_COMMAND_STOP };
 
 struct bot_event {
     uint8_t command;
@@ -77,8 +78,9 @@ struct bot_event {
 struct position {
     struct money base;        /* what we hold, dust of earlier round trips included */
     struct money cost;        /* quote paid for it, without fees */
-    struct money fees;        /* quote value of the fees of this round trip so far */
-    struct money proceeds;    /* quote received in this round trip so far */
+    struct money proceeds;    /* quote received in this round trip so far, without fees */
+    struct money fees;        /* quote value of all fees of this round trip so far */
+    struct money fees_quote;  /* the part of fees that was paid in quote */
     struct qty bought, sold;  /* in this round trip */
     struct price entry_price; /* average, rounded to price_scale; 0 when flat */
     struct price peak;        /* highest price since entry, for the trailing stop */

@@ -1,7 +1,7 @@
 /* What can be traded at a venue, with the rules that its orders must keep.
  *
- * Values only. Filled from a venue's list of symbols (Binance: GET exchangeInfo and its filters) and
- * never changed by the core. A limit of 0 means that the venue has no such rule. */
+ * Values only. Filled from a venue's list of symbols (Binance: GET exchangeInfo and its filters)
+ * and never changed by the core. A limit of 0 means that the venue has no such rule. */
 #ifndef CORE_MODEL_INSTRUMENT_H
 #define CORE_MODEL_INSTRUMENT_H
 

@@ -54,6 +54,36 @@ bool money_notional(struct price p, unsigned price_scale, struct qty q, unsigned
     return divide(raised, 1, mode, &out->units);
 }
 
+/* units * 10^exponent / divisor, rounded down, for exponents from -36 to 36. */
+static bool shift_divide(int64_t units, int exponent, int64_t divisor, int64_t *out)
+{
+    if (divisor <= 0) return false;
+    i128 dividend = units, below = divisor;
+    for (; exponent > 0; exponent -= SCALE_MAX) {
+        const int step = exponent < SCALE_MAX ? exponent : SCALE_MAX;
+        if (__builtin_mul_overflow(dividend, (i128)powers[step], &dividend)) return false;
+    }
+    for (; exponent < 0; exponent += SCALE_MAX) {
+        const int step = -exponent < SCALE_MAX ? -exponent : SCALE_MAX;
+        if (__builtin_mul_overflow(below, (i128)powers[step], &below)) return false;
+    }
+    return divide(dividend, below, ROUND_DOWN, out);
+}
+
+bool money_to_qty(struct money m, unsigned money_scale, struct price p, unsigned price_scale,
+                  unsigned qty_scale, struct qty *out)
+{
+    const int exponent = (int)(price_scale + qty_scale) - (int)money_scale;
+    return shift_divide(m.units, exponent, p.units, &out->units);
+}
+
+bool money_average(struct money m, unsigned money_scale, struct qty q, unsigned qty_scale,
+                   unsigned price_scale, struct price *out)
+{
+    const int exponent = (int)(price_scale + qty_scale) - (int)money_scale;
+    return shift_divide(m.units, exponent, q.units, &out->units);
+}
+
 bool units_part(int64_t units, int64_t ppm, enum rounding mode, int64_t *out)
 {
     return units_mul_div(units, ppm, PPM, mode, out);
@@ -79,8 +109,8 @@ int64_t units_to_step(int64_t units, int64_t step, enum rounding mode)
     CHECK(units >= 0 && step > 0);
     const int64_t rest = units % step;
     if (rest == 0) return units;
-    if (mode == ROUND_DOWN || units > INT64_MAX - step) return units - rest;
-    return units - rest + step;
+    const int64_t below = units - rest;
+    return mode == ROUND_DOWN || below > INT64_MAX - step ? below : below + step;
 }
 
 bool decimal_parse(const char *text, size_t size, unsigned scale, int64_t *out)
@@ -106,12 +136,14 @@ bool decimal_parse(const char *text, size_t size, unsigned scale, int64_t *out)
             continue;
         }
         if (__builtin_mul_overflow(value, 10, &value)) return false;
-        if (__builtin_add_overflow(value, text[at] - '0', &value)) return false;
+        /* Kept negative, as the smallest int64 has no positive twin. */
+        if (__builtin_sub_overflow(value, text[at] - '0', &value)) return false;
         if (dot) fraction++;
     }
     if (digits == 0 || text[size - 1] == '.') return false;
     if (__builtin_mul_overflow(value, powers[scale - fraction], &value)) return false;
-    *out = negative ? -value : value;
+    if (!negative && value == INT64_MIN) return false;
+    *out = negative ? value : -value;
     return true;
 }
 

@@ -123,6 +123,7 @@ bool client_id_parse(const char install[INSTALL_ID_SIZE], const char *text, size
     if (size <= prefix || memcmp(text, "tb-", 3) != 0) return false;
     if (memcmp(text + 3, install, install_size) != 0 || text[prefix - 1] != '-') return false;
 
+    if (text[prefix] == '0' && size > prefix + 1) return false; /* one id has one text */
     uint64_t value = 0;
     for (size_t at = prefix; at < size; at++) {
         const char *digit = memchr(base36, text[at], 36);

@@ -53,7 +53,8 @@ enum order_input {
         ORDER_INPUT_COUNT
 };
 
-/* Why an order ended or was refused, for the store and for people. Venue codes are kept beside it. */
+/* Why an order ended or was refused, for the store and for people. Venue codes are kept beside it.
+ */
 #define ORDER_REASONS(X)                                                                           \
     X(NONE, "")                                                                                    \
     X(VENUE_REJECTED, "venue_rejected")                                                            \
@@ -74,8 +75,8 @@ enum order_reason {
 
 enum { CLIENT_ID_SIZE = 37, INSTALL_ID_SIZE = 9 };
 
-/* One order of ours. The id is counted by the engine, never used twice in the life of an installation,
- * and goes to the venue inside the client order id. */
+/* One order of ours. The id is counted by the engine, never used twice in the life of an
+ * installation, and goes to the venue inside the client order id. */
 struct order {
     uint64_t id;
     uint64_t bot_id;
@@ -117,8 +118,8 @@ bool order_state_parse(const char *text, enum order_state *out);
 /* No news is expected from the venue any more (late fills may still come). */
 bool order_state_is_closed(enum order_state state);
 
-/* "tb-<install>-<id in base 36>": at most 36 characters of [a-z0-9-], as Binance wants. install is the
- * installation's own 8 characters, so that two installations on one account cannot collide. */
+/* "tb-<install>-<id in base 36>": at most 36 characters of [a-z0-9-], as Binance wants. install is
+ * the installation's own 8 characters, so that two installations on one account cannot collide. */
 void client_id_write(const char install[INSTALL_ID_SIZE], uint64_t order_id,
                      char out[CLIENT_ID_SIZE]);
 /* False when the text is not a client id of this installation: an order of somebody else. */

@@ -1,0 +1,155 @@
+/* A bot's life: added, started, paused by its day, stopped, halted, restored. */
+#include "base/check.h"
+#include "core/engine/state.h"
+#include "core/execution/position.h"
+#include "core/risk/day_budget.h"
+
+/* Appends to the chains of its market and its series, so that legs act in the order they were
+ * added. */
+static void chain_leg(struct engine *e, uint32_t index, enum timeframe timeframe)
+{
+    struct market *m = &e->markets[e->legs[index].instrument];
+    uint32_t *at = &m->first_leg;
+    while (*at != NO_INDEX) at = &e->legs[*at].next_on_market;
+    *at = index;
+    at = &m->first_in_series[timeframe];
+    while (*at != NO_INDEX) at = &e->legs[*at].next_in_series;
+    *at = index;
+}
+
+static void add_leg(struct engine *e, uint32_t bot_index, uint16_t instrument)
+{
+    const struct bot_config *config = &e->bots[bot_index].config;
+    CHECK(instrument < e->limits.instruments && e->markets[instrument].known);
+    CHECK(e->leg_count < e->limits.legs);
+    const uint32_t index = e->leg_count++;
+    struct leg *leg = &e->legs[index];
+    *leg = (struct leg){
+        .bot = bot_index,
+        .instrument = instrument,
+        .next_on_market = NO_INDEX,
+        .next_in_series = NO_INDEX,
+        .last_candle_ms = INT64_MIN,
+    };
+    strategy_init(&leg->strategy, (enum strategy_kind)config->strategy, config->params);
+    chain_leg(e, index, (enum timeframe)config->timeframe);
+}
+
+static void add_bot(struct engine *e, const struct bot_config *config)
+{
+    CHECK(config->id > 0 && !engine_find_bot(e, config->id));
+    CHECK(config->symbol_count > 0 && config->symbol_count <= BOT_SYMBOLS_MAX);
+    CHECK(engine_has_room(e, config->symbol_count));
+    const uint32_t index = e->bot_count++;
+    struct bot *bot = &e->bots[index];
+    *bot = (struct bot){.config = *config, .first_leg = e->leg_count};
+    bot->totals.state = BOT_STOPPED;
+    id_map_insert(&e->bot_by_id, config->id, index);
+    for (unsigned i = 0; i < config->symbol_count; i++) add_leg(e, index, config->instruments[i]);
+}
+
+void bot_tell(struct engine *e, struct bot *bot, struct outbox *out)
+{
+    engine_emit(e, out, ACTION_BOT, INSTRUMENT_NONE, bot->config.id)->totals = bot->totals;
+}
+
+static void set_state(struct engine *e, struct bot *bot, enum bot_state state,
+                      enum bot_reason reason, struct outbox *out)
+{
+    if (bot->totals.state == state && bot->totals.reason == reason) return;
+    bot->totals.state = (uint8_t)state;
+    bot->totals.reason = (uint8_t)reason;
+    bot_tell(e, bot, out);
+}
+
+static void start_bot(struct engine *e, struct bot *bot, struct outbox *out)
+{
+    bot_turn_day(e, bot, out);
+    set_state(e, bot, BOT_RUNNING, BOT_REASON_NONE, out);
+}
+
+static void stop_bot(struct engine *e, struct bot *bot, struct outbox *out)
+{
+    if (bot->totals.state == BOT_STOPPED) return;
+    set_state(e, bot, BOT_STOPPING, BOT_REASON_NONE, out);
+    /* An open position without a running bot would have nobody to watch its stop. */
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
+        struct leg *leg = &e->legs[bot->first_leg + i];
+        if (leg->position.open || leg->working_order)
+            leg_want_exit(e, leg, PURPOSE_EXIT, (struct price){0}, out);
+    }
+    bot_settle(e, bot, out);
+}
+
+void bot_on_command(struct engine *e, const struct bot_event *command, struct outbox *out)
+{
+    if (command->command == BOT_COMMAND_ADD) {
+        add_bot(e, command->config);
+        return;
+    }
+    struct bot *bot = engine_find_bot(e, command->bot_id);
+    CHECK(bot);
+    if (command->command == BOT_COMMAND_START)
+        start_bot(e, bot, out);
+    else
+        stop_bot(e, bot, out);
+}
+
+void bot_settle(struct engine *e, struct bot *bot, struct outbox *out)
+{
+    if (bot->totals.state != BOT_STOPPING) return;
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
+        const struct leg *leg = &e->legs[bot->first_leg + i];
+        if (leg->position.open || leg->working_order) return;
+    }
+    set_state(e, bot, BOT_STOPPED, BOT_REASON_NONE, out);
+}
+
+void bot_halt(struct engine *e, struct bot *bot, struct outbox *out)
+{
+    set_state(e, bot, BOT_PAUSED, BOT_REASON_IMPOSSIBLE_NEWS, out);
+}
+
+void bot_turn_day(struct engine *e, struct bot *bot, struct outbox *out)
+{
+    if (day_budget_turn(&bot->totals, e->time_ms)) bot_tell(e, bot, out);
+}
+
+static void restore_position(struct engine *e, const struct event *in)
+{
+    const struct bot *bot = engine_find_bot(e, in->restore.bot_id);
+    CHECK(bot);
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
+        struct leg *leg = &e->legs[bot->first_leg + i];
+        if (leg->instrument == in->instrument) leg->position = in->restore.position;
+    }
+}
+
+static void restore_fill(struct engine *e, const struct event *in)
+{
+    const struct fill *fill = &in->restore.fill;
+    const struct bot *bot = engine_find_bot(e, in->restore.bot_id);
+    CHECK(bot);
+    if (fill->venue_trade_id < VENUE_TRADE_ID_LIMIT)
+        fill_set_add(&e->fills, in->instrument, (enum trading_mode)bot->config.mode,
+                     fill->venue_trade_id);
+}
+
+void bot_on_restore(struct engine *e, const struct event *in, struct outbox *out)
+{
+    const struct restore *r = &in->restore;
+    switch ((enum restore_kind)r->kind) {
+    case RESTORE_BOT: {
+        struct bot *bot = engine_find_bot(e, r->bot_id);
+        CHECK(bot);
+        bot->totals = r->totals;
+        break;
+    }
+    case RESTORE_POSITION: restore_position(e, in); break;
+    case RESTORE_ORDER: order_restore(e, &r->order, out); break;
+    case RESTORE_FILL: restore_fill(e, in); break;
+    case RESTORE_COUNTER:
+        if (r->next_order_id > e->next_order_id) e->next_order_id = r->next_order_id;
+        break;
+    }
+}

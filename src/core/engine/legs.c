@@ -1,0 +1,167 @@
+/* One bot in one instrument: from candles and prices to wishes, and which wishes are denied. */
+#include "base/check.h"
+#include "core/engine/state.h"
+#include "core/execution/position.h"
+#include "core/risk/day_budget.h"
+#include "core/risk/sizing.h"
+
+/* An exit that failed (no liquidity, a reject) is tried again after this long. */
+enum { EXIT_RETRY_MS = 1000 };
+
+static void explain(struct engine *e, const struct leg *leg, const struct decision *decision,
+                    struct outbox *out)
+{
+    if (!e->limits.explain) return;
+    struct action *a =
+        engine_emit(e, out, ACTION_DECISION, leg->instrument, e->bots[leg->bot].config.id);
+    a->decision = *decision;
+}
+
+static bool has_unknown_order(const struct engine *e, const struct leg *leg)
+{
+    const struct order *order = engine_order(e, leg->working_order);
+    return order && order->state == ORDER_UNKNOWN;
+}
+
+/* The first reason not to enter, before size is asked; WHY_NONE when there is none. */
+static enum why entry_denied(const struct engine *e, const struct leg *leg)
+{
+    const struct bot *bot = &e->bots[leg->bot];
+    const struct market *m = &e->markets[leg->instrument];
+    if (leg->working_order)
+        return has_unknown_order(e, leg) ? WHY_ORDER_UNKNOWN : WHY_ORDER_PENDING;
+    if (bot->totals.state == BOT_PAUSED) return WHY_BOT_PAUSED;
+    if (bot->totals.state != BOT_RUNNING) return WHY_BOT_STOPPED;
+    if (m->feed != FEED_LIVE) return WHY_FEED_STALE;
+    if (m->rules.status != INSTRUMENT_TRADING) return WHY_HALTED;
+    if (e->time_ms < leg->cooldown_until_ms) return WHY_COOLDOWN;
+    return WHY_NONE;
+}
+
+static struct purse purse_of(const struct engine *e, const struct bot *bot)
+{
+    struct purse purse;
+    purse.equity.units = bot->config.capital.units + bot->totals.realized.units;
+    purse.free = purse.equity;
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
+        const struct leg *leg = &e->legs[bot->first_leg + i];
+        purse.free.units -= position_committed(&leg->position).units + leg->reserved.units;
+    }
+    return purse;
+}
+
+static enum why enter(struct engine *e, struct leg *leg, struct price price, struct outbox *out)
+{
+    const struct bot *bot = &e->bots[leg->bot];
+    const struct instrument *rules = leg_rules(e, leg);
+    const struct purse purse = purse_of(e, bot);
+    struct qty qty;
+    enum why why = entry_denied(e, leg);
+    if (why == WHY_NONE) why = sizing_entry(&bot->config, rules, price, &purse, &qty);
+    if (why != WHY_NONE) return why;
+    if (!order_place(e, leg, SIDE_BUY, qty, PURPOSE_ENTRY, (struct price){0}, out))
+        return WHY_ORDERS_FULL;
+    /* Filters kept the notional within 63 bits. */
+    CHECK(money_notional(price, rules->price_scale, qty, rules->qty_scale, rules->quote_scale,
+                         ROUND_UP, &leg->reserved));
+    return WHY_SIGNAL;
+}
+
+void leg_on_candle(struct engine *e, struct leg *leg, const struct candle_event *c, double close,
+                   struct outbox *out)
+{
+    if (c->bot_id && c->bot_id != e->bots[leg->bot].config.id) return;
+    if (c->candle.open_ms <= leg->last_candle_ms) return; /* told before */
+    if (leg->last_candle_ms != INT64_MIN &&
+        c->candle.open_ms - leg->last_candle_ms > timeframe_ms((enum timeframe)c->timeframe))
+        e->counters.candle_gaps++;
+    leg->last_candle_ms = c->candle.open_ms;
+
+    const bool holding = leg->position.open;
+    struct decision decision = {.price = c->candle.close};
+    strategy_step(&leg->strategy, close, holding, &decision);
+    if (c->history) return;
+
+    bot_turn_day(e, &e->bots[leg->bot], out);
+    if (decision.verdict == VERDICT_EXIT) {
+        leg_want_exit(e, leg, PURPOSE_EXIT, (struct price){0}, out);
+    } else if (decision.verdict == VERDICT_ENTER) {
+        decision.why = (uint8_t)enter(e, leg, c->candle.close, out);
+        if (decision.why != WHY_SIGNAL) decision.verdict = VERDICT_NO_ENTRY;
+    }
+    explain(e, leg, &decision, out);
+}
+
+static void touched(struct engine *e, struct leg *leg, enum why why, struct price price,
+                    struct price trigger, struct outbox *out)
+{
+    const struct decision decision = {.verdict = VERDICT_EXIT, .why = (uint8_t)why, .price = price};
+    leg_want_exit(e, leg, why == WHY_TAKE_PROFIT ? PURPOSE_TARGET : PURPOSE_STOP, trigger, out);
+    explain(e, leg, &decision, out);
+}
+
+void leg_on_price(struct engine *e, struct leg *leg, struct price price, struct outbox *out)
+{
+    if (!leg->position.open || leg->exit_wanted) return;
+    struct price trigger;
+    const struct stop_levels levels =
+        stops_of(&e->bots[leg->bot].config.risk, &leg->position, leg_rules(e, leg));
+    const enum why why = stops_on_price(&levels, price, &trigger);
+    if (why != WHY_NONE)
+        touched(e, leg, why, price, trigger, out);
+    else if (price.units > leg->position.peak.units)
+        leg->position.peak = price;
+}
+
+void leg_on_bar(struct engine *e, struct leg *leg, const struct candle *bar, struct outbox *out)
+{
+    if (!leg->position.open || leg->exit_wanted) return;
+    struct price trigger;
+    const struct stop_levels levels =
+        stops_of(&e->bots[leg->bot].config.risk, &leg->position, leg_rules(e, leg));
+    const enum why why = stops_on_bar(&levels, bar, &trigger);
+    if (why != WHY_NONE)
+        touched(e, leg, why, trigger, trigger, out);
+    else if (bar->high.units > leg->position.peak.units)
+        leg->position.peak = bar->high;
+}
+
+static void try_exit(struct engine *e, struct leg *leg, struct outbox *out)
+{
+    const struct instrument *rules = leg_rules(e, leg);
+    const struct qty qty = position_sellable(&leg->position, rules);
+    if (leg->working_order) return; /* tried again when it is done */
+    leg->exit_retry_ms = e->time_ms + EXIT_RETRY_MS;
+    if (!leg->position.open || qty.units == 0) {
+        leg_exit_done(e, leg);
+        return;
+    }
+    if (rules->status != INSTRUMENT_TRADING) return;
+    /* Too small for the venue's filters is not asked here: the venue's own answer decides, and what
+     * it refuses is tried again at the next chance, because the price may rise. */
+    order_place(e, leg, SIDE_SELL, qty, (enum purpose)leg->exit_purpose, leg->exit_trigger, out);
+}
+
+void leg_want_exit(struct engine *e, struct leg *leg, enum purpose purpose, struct price trigger,
+                   struct outbox *out)
+{
+    if (leg->exit_wanted) return;
+    leg->exit_wanted = true;
+    leg->exit_purpose = (uint8_t)purpose;
+    leg->exit_trigger = trigger;
+    e->exits_wanted++;
+    try_exit(e, leg, out);
+}
+
+void leg_retry_exit(struct engine *e, struct leg *leg, struct outbox *out)
+{
+    if (leg->exit_wanted && e->time_ms >= leg->exit_retry_ms) try_exit(e, leg, out);
+}
+
+void leg_exit_done(struct engine *e, struct leg *leg)
+{
+    if (!leg->exit_wanted) return;
+    leg->exit_wanted = false;
+    leg->exit_trigger = (struct price){0};
+    e->exits_wanted--;
+}
