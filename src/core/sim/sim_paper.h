@@ -2,15 +2,15 @@
  *
  * - An order acts latency_ms after it was placed, on the book as it is then (a cancel too).
  * - What crosses the book takes: it walks the visible levels, each price made worse by
- * slippage_ticks, never beyond a limit order's own price. A book's quantity is used once per change
- * of the book: nothing we take leaves the real book, so two orders between changes share what is
- * shown.
+ *   slippage_ticks, never beyond a limit order's own price. A book's quantity is used once per change
+ *   of the book: nothing we take leaves the real book, so two orders between changes share what is
+ *   shown.
  * - Where the shown depth is too thin a market order is filled in part and the rest EXPIRED; with
- * no live book at all it expires whole (ORDER_REASON_NO_LIQUIDITY).
+ *   no live book at all it expires whole (ORDER_REASON_NO_LIQUIDITY).
  * - A limit order rests with the quantity shown at its price as its queue ahead. It fills as maker
- * when a print trades through its price, or at its price after the queue ahead has traded; a level
- * that shrinks below the queue ahead moves it up. A book that moves across its price fills it as
- * maker.
+ *   when a print trades through its price, or at its price after the queue ahead has traded; a level
+ *   that shrinks below the queue ahead moves it up. A book that moves across its price fills it as
+ *   maker.
  * - Fees are in quote, rounded up. Trade ids count up from a base.
  *
  * Pure: what happened comes in, events come out, appended to the caller's array; one call writes at

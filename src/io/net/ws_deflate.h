@@ -3,9 +3,9 @@
  * Our choices within RFC 7692
  * - A server always answers both no_context_takeover parameters: its messages do not depend on each
  *   other, so one compressed frame serves every subscriber; and an idle client costs no 32 KiB
- * window.
+ *   window.
  * - A client never compresses (what it sends is small), so any limit a server puts on it is kept.
- * It inflates with context takeover unless the server said server_no_context_takeover.
+ *   It inflates with context takeover unless the server said server_no_context_takeover.
  * - We compress with a window of 2^12 bytes: an offer that asks for a smaller one is not taken.
  *
  * Pure but for zlib's allocations. Thread: one at a time for each object. Source: RFC 7692. */
