@@ -13,7 +13,6 @@ static void visit_number(struct visitor *v, uint64_t *value, unsigned size)
     } else if (v->mode == VISIT_WRITE) {
         for (unsigned i = 0; i < size; i++, v->at++)
             if (v->at < v->capacity) v->out[v->at] = (unsigned char)(*value >> (8 * i));
-        v->failed |= v->at > v->capacity;
     } else {
         *value = 0;
         if (v->failed || v->capacity - v->at < size) {

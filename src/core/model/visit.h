@@ -21,7 +21,7 @@ struct visitor {
     unsigned char *out;      /* WRITE */
     const unsigned char *in; /* READ */
     size_t capacity;
-    size_t at;     /* bytes written or read so far */
+    size_t at;     /* bytes read so far, or that the value takes: written whole if <= capacity */
     uint64_t hash; /* HASH */
     bool failed;
 };
