@@ -4,22 +4,22 @@
  *     listener  ──────────────────────────────> (TLS handshake) ──> open ──> closing ──> on_close
  *
  * Callbacks
- * - on_open comes once, before any on_data; on_close comes exactly once, last, also where on_open never
- *   came (refused, timed out, certificate not trusted).
- * - Callbacks run from the loop only, never inside a call of yours into this module. The one exception
- *   is `release` of a piece, which may run before conn_write_pieces returns.
+ * - on_open comes once, before any on_data; on_close comes exactly once, last, also where on_open
+ *   never came (refused, timed out, certificate not trusted).
+ * - Callbacks run from the loop only, never inside a call of yours into this module. The one
+ *   exception is `release` of a piece, which may run before conn_write_pieces returns.
  * - After conn_close or conn_abort no on_data and no on_drain comes, only on_close.
  *
- * Lifetime: a conn lives on the heap and frees itself right after on_close returned; nobody else frees
- * it, and the pointer is dead from then on. An owner that goes away earlier calls
+ * Lifetime: a conn lives on the heap and frees itself right after on_close returned; nobody else
+ * frees it, and the pointer is dead from then on. An owner that goes away earlier calls
  * conn_set_handler(c, NULL, NULL), and conn_abort or conn_close: no callback reaches it any more.
  * A loop is empty, and may be closed, only after its conns and listeners have gone this way.
  *
- * Reasons in on_close: OK (we closed it), ERR_CLOSED (the peer ended the stream in order), ERR_TIMEOUT
- * (no connection in time), ERR_NOT_FOUND (no such host), ERR_LIMIT (more than pending_limit bytes
- * waiting for a peer that does not read), ERR_INVALID (TLS: certificate or protocol refused), ERR_IO
- * (the rest; on TLS also a stream cut without a close notice). A peer that ends its half of the stream
- * is treated as gone, after what waits has been flushed.
+ * Reasons in on_close: OK (we closed it), ERR_CLOSED (the peer ended the stream in order),
+ * ERR_TIMEOUT (no connection in time), ERR_NOT_FOUND (no such host), ERR_LIMIT (more than
+ * pending_limit bytes waiting for a peer that does not read), ERR_INVALID (TLS: certificate or
+ * protocol refused), ERR_IO (the rest; on TLS also a stream cut without a close notice). A peer
+ * that ends its half of the stream is treated as gone, after what waits has been flushed.
  *
  * Thread: that of the loop. Source: RFC 9293; for TLS the OpenSSL manual, SSL over memory BIOs. */
 #ifndef IO_NET_CONN_H
@@ -61,8 +61,8 @@ struct conn_options {
 };
 
 /* Bytes to write. Where release is NULL they are copied if the kernel does not take them at once.
- * Otherwise they must stay until release(owner), which is called exactly once, on every path: take a
- * reference before, drop it there, and one buffer serves many conns. */
+ * Otherwise they must stay until release(owner), which is called exactly once, on every path: take
+ * a reference before, drop it there, and one buffer serves many conns. */
 struct conn_piece {
     struct slice bytes;
     void (*release)(void *owner);
@@ -94,22 +94,24 @@ const char *conn_peer(const struct conn *c);
 bool conn_is_open(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
 
-/* Writes in order; what the kernel does not take at once waits, up to pending_limit. ERR_CLOSED when
- * the conn is closing, ERR_IO or ERR_LIMIT when this write made it close: on_close tells the same,
- * so the result may be ignored. Before on_open it is a bug. */
+/* Writes in order; what the kernel does not take at once waits, up to pending_limit. ERR_CLOSED
+ * when the conn is closing, ERR_IO or ERR_LIMIT when this write made it close: on_close tells the
+ * same, so the result may be ignored. Before on_open it is a bug. */
 enum err conn_write(struct conn *c, struct slice bytes);
 /* The same for several pieces at once, in one system call where the kernel takes them. */
 enum err conn_write_pieces(struct conn *c, const struct conn_piece *pieces, size_t count);
 /* Bytes waiting for the kernel (on TLS: as encrypted). */
 size_t conn_pending(const struct conn *c);
-/* Bytes that the kernel took or may have taken since the conn was made: grows with the first byte that
- * could reach the peer, and stays equal only where a write provably sent nothing. */
+/* Bytes that the kernel took or may have taken since the conn was made: grows with the first byte
+ * that could reach the peer, and stays equal only where a write provably sent nothing. */
 uint64_t conn_written(const struct conn *c);
 
-/* No on_data until conn_resume; the peer is slowed down by TCP. A peer's end is not noticed meanwhile. */
+/* No on_data until conn_resume; the peer is slowed down by TCP. A peer's end is not noticed
+ * meanwhile. */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
-/* Puts bytes back in front of the stream: they arrive by on_data, from the loop, before later ones. */
+/* Puts bytes back in front of the stream: they arrive by on_data, from the loop, before later ones.
+ */
 enum err conn_unread(struct conn *c, struct slice bytes) ERR_MUST_USE;
 
 /* Flushes what waits, says goodbye, gives the peer CONN_LINGER_MS to end its side, closes. */
@@ -131,8 +133,8 @@ struct listener_options {
     void *user;
 };
 
-/* Binds with SO_REUSEADDR and listens. A used port is ERR_EXISTS: "address 127.0.0.1:8000 is already
- * in use". */
+/* Binds with SO_REUSEADDR and listens. A used port is ERR_EXISTS: "address 127.0.0.1:8000 is
+ * already in use". */
 enum err listener_open(uv_loop_t *loop, const struct listener_options *options,
                        struct listener **out) ERR_MUST_USE;
 void *listener_user(const struct listener *l);

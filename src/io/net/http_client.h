@@ -1,17 +1,19 @@
-/* An HTTP/1.1 client for one origin: a small pool of kept connections, one request at a time on each.
+/* An HTTP/1.1 client for one origin: a small pool of kept connections, one request at a time on
+ * each.
  *
- * Requests leave in the order they came, each exactly once: nothing is ever sent again by this module,
- * not even when a kept connection turns out to be dead. What a failure means for the request is told
- * by maybe_sent: false, not one byte of it went to the kernel (refused, no such host, queue, closed
- * before): it is provably unsent. true, the outcome is unknown unless a status came.
+ * Requests leave in the order they came, each exactly once: nothing is ever sent again by this
+ * module, not even when a kept connection turns out to be dead. What a failure means for the
+ * request is told by maybe_sent: false, not one byte of it went to the kernel (refused, no such
+ * host, queue, closed before): it is provably unsent. true, the outcome is unknown unless a status
+ * came.
  *
  * Redirects are not followed, bodies are not decompressed. An origin that sends anything it was not
  * asked for loses the connection. Whether plain http is allowed is the caller's rule.
  *
- * Hot path: on an idle connection http_client_send builds the request in a kept buffer and writes it
- * with one system call, without allocating. http_client_warm opens the connection ahead.
- * Thread: that of the loop. on_result runs from the loop, once for each http_client_send that returned
- * OK, or inside http_client_close. */
+ * Hot path: on an idle connection http_client_send builds the request in a kept buffer and writes
+ * it with one system call, without allocating. http_client_warm opens the connection ahead. Thread:
+ * that of the loop. on_result runs from the loop, once for each http_client_send that returned OK,
+ * or inside http_client_close. */
 #ifndef IO_NET_HTTP_CLIENT_H
 #define IO_NET_HTTP_CLIENT_H
 
@@ -65,9 +67,11 @@ struct http_call {
     size_t header_count;
     struct slice body;
     uint32_t deadline_ms; /* 0: HTTP_CLIENT_DEADLINE_MS */
-    /* Asks for another protocol: `upgrade` is the value of the Upgrade header ("websocket"), NULL: none. */
+    /* Asks for another protocol: `upgrade` is the value of the Upgrade header ("websocket"), NULL:
+     * none. */
     const char *upgrade;
-    /* Everything in result is good during the call. The callback may send, and may close the client. */
+    /* Everything in result is good during the call. The callback may send, and may close the
+     * client. */
     void (*on_result)(void *user, const struct http_result *result);
     void *user;
 };
@@ -78,7 +82,8 @@ enum err http_client_open(uv_loop_t *loop, const struct http_client_options *opt
  * returns. ERR_LIMIT (queue full, too large), ERR_INVALID (a header or target that could split the
  * request): nothing was sent and on_result will not come. */
 enum err http_client_send(struct http_client *c, const struct http_call *call) ERR_MUST_USE;
-/* Sees to it that one connection is open or opening. Its failure is silent: the next request tells. */
+/* Sees to it that one connection is open or opening. Its failure is silent: the next request tells.
+ */
 void http_client_warm(struct http_client *c);
 /* Connections that are open and idle. */
 uint32_t http_client_idle_count(const struct http_client *c);

@@ -1,10 +1,11 @@
 /* An HTTP/1.1 server on one libuv loop: keep-alive, pipelining, bodies by length or chunked.
  *
- * A handler gets one whole request and a reply handle. It answers at once or later, exactly once, by
- * http_reply_send or http_reply_take; until then the connection's next request waits, so answers keep
- * their order. The request is good only during the handler; the reply handle until it was answered,
- * also when the client or the server is gone by then (the answer is dropped, and counted). Requests
- * that were pipelined behind a late answer are handled inside the http_reply_send that gives it.
+ * A handler gets one whole request and a reply handle. It answers at once or later, exactly once,
+ * by http_reply_send or http_reply_take; until then the connection's next request waits, so answers
+ * keep their order. The request is good only during the handler; the reply handle until it was
+ * answered, also when the client or the server is gone by then (the answer is dropped, and
+ * counted). Requests that were pipelined behind a late answer are handled inside the
+ * http_reply_send that gives it.
  *
  * What is refused without asking the handler (RFC 9112; the connection closes after the answer):
  * 400 malformed or ambiguous framing, 408 too slow, 413 body, 414 request line, 417 Expect, 431
@@ -12,7 +13,8 @@
  * exactly one Host (HTTP/1.0: at most one). OPTIONS * is answered 204 here.
  *
  * A client that ends its side of the stream counts as gone.
- * Thread: that of the loop, replies too. Errors: see http_server_open; later ones are the client's. */
+ * Thread: that of the loop, replies too. Errors: see http_server_open; later ones are the client's.
+ */
 #ifndef IO_NET_HTTP_SERVER_H
 #define IO_NET_HTTP_SERVER_H
 
@@ -23,7 +25,8 @@
 #include "io/net/conn.h"
 #include "io/net/http_head.h"
 
-/* Defaults of struct http_limits; when reached: the status beside it, then the connection closes. */
+/* Defaults of struct http_limits; when reached: the status beside it, then the connection closes.
+ */
 #define HTTP_BODY_LIMIT          ((size_t)1 << 20) /* 413 */
 #define HTTP_HEAD_MS             10000             /* from the first byte to the empty line: 408 */
 #define HTTP_BODY_PROGRESS_MS    10000 /* in this time at least so many bytes of body: 408 */
@@ -97,8 +100,8 @@ enum err http_server_open(uv_loop_t *loop, const struct http_server_options *opt
                           struct http_server **out) ERR_MUST_USE;
 uint16_t http_server_port(const struct http_server *s);
 struct http_server_counters http_server_counters(const struct http_server *s);
-/* Stops listening and drops every connection that was not taken over. Replies that are still owed must
- * still be answered (into nothing): they hold the last memory. NULL is fine. */
+/* Stops listening and drops every connection that was not taken over. Replies that are still owed
+ * must still be answered (into nothing): they hold the last memory. NULL is fine. */
 void http_server_close(struct http_server *s);
 
 /* Answers and ends the handle. A header that could split the answer (CR, LF) makes it a 500. */
@@ -106,12 +109,14 @@ void http_reply_send(struct http_reply *reply, const struct http_response *respo
 /* A short answer of one content type, copied. */
 void http_reply_text(struct http_reply *reply, int status, const char *content_type,
                      struct slice body);
-/* False once the client is gone: work for it may be spared, but the reply must still be answered. */
+/* False once the client is gone: work for it may be spared, but the reply must still be answered.
+ */
 bool http_reply_is_alive(const struct http_reply *reply);
-/* Takes the connection over (a WebSocket, a stream of events) and ends the handle. The server forgets
- * the connection; it writes nothing to it, not even the answer to this request. Earlier answers are
- * flushed before. Bytes that came behind the request arrive by the handler's on_data, from the loop;
- * on_open does not come, the conn is open. NULL when the client is gone (the handle ends as well). */
+/* Takes the connection over (a WebSocket, a stream of events) and ends the handle. The server
+ * forgets the connection; it writes nothing to it, not even the answer to this request. Earlier
+ * answers are flushed before. Bytes that came behind the request arrive by the handler's on_data,
+ * from the loop; on_open does not come, the conn is open. NULL when the client is gone (the handle
+ * ends as well). */
 struct conn *http_reply_take(struct http_reply *reply, const struct conn_handler *handler,
                              void *user);
 /* The standard words of a status ("Not Found"), "" for an unknown one. */

@@ -1,8 +1,9 @@
-/* TLS settings shared by many conns: who is trusted (client), who we are (server). TLS 1.2 or later.
+/* TLS settings shared by many conns: who is trusted (client), who we are (server). TLS 1.2 or
+ * later.
  *
  * A client always verifies the chain and the host name; there is no switch to turn that off. The
- * context may be freed while conns that were made with it still live. Any thread may make conns from
- * one context; making and freeing it is one owner's affair. */
+ * context may be freed while conns that were made with it still live. Any thread may make conns
+ * from one context; making and freeing it is one owner's affair. */
 #ifndef IO_NET_TLS_H
 #define IO_NET_TLS_H
 

@@ -1,5 +1,5 @@
-/* Addresses of servers: "https://host:port/path?query", schemes http, https, ws and wss only; and the
- * percent coding of paths and queries. Pure functions, any thread. Source: RFC 3986.
+/* Addresses of servers: "https://host:port/path?query", schemes http, https, ws and wss only; and
+ * the percent coding of paths and queries. Pure functions, any thread. Source: RFC 3986.
  *
  * A URL here has no user, no password and no fragment: those are refused, not dropped. */
 #ifndef IO_NET_URL_H
@@ -30,8 +30,8 @@ void url_authority(const struct url *u, char *out, size_t size);
 /* True for 127.0.0.0/8, ::1 and "localhost": never leaves this machine. */
 bool url_host_is_loopback(const char *host);
 
-/* Decodes %XX (and '+' as a space, in a query) into a C string. ERR_PARSE: a broken %XX, or one that
- * stands for NUL; ERR_LIMIT: longer than out. */
+/* Decodes %XX (and '+' as a space, in a query) into a C string. ERR_PARSE: a broken %XX, or one
+ * that stands for NUL; ERR_LIMIT: longer than out. */
 enum err url_decode(struct slice coded, bool plus_is_space, char *out, size_t size) ERR_MUST_USE;
 /* The decoded value of the first `name=` in a query ("a=1&b=2"). ERR_NOT_FOUND without a trace text
  * change is normal: the parameter is absent. */
