@@ -39,7 +39,7 @@
 #include "io/net/http_server.h"
 #include "io/net/tls.h"
 #include "io/net/ws_codec.h"
-#include "io/net/ws_deflate.h"
+#include "io/net/ws_shared.h"
 
 #define WS_SERVER_MESSAGE_LIMIT ((size_t)64 << 10) /* from a client of ours: close 1009 */
 #define WS_CLIENT_MESSAGE_LIMIT ((size_t)4 << 20)  /* from a server we trust: close 1009 */
@@ -94,7 +94,7 @@ size_t ws_pending(const struct ws *w);
 /* uv_now of the last bytes that came, of whatever kind; at first, of the making. */
 uint64_t ws_last_heard_ms(const struct ws *w);
 
-/* Sends one message or ping, uncompressed. ERR_CLOSED: not open (any more); ERR_IO, ERR_LIMIT as in
+/* Sends one message or ping, uncompressed. Text must be UTF-8 already. ERR_CLOSED: not open (any more); ERR_IO, ERR_LIMIT as in
  * conn_write: on_close follows, so the result may be ignored. */
 enum err ws_send(struct ws *w, enum ws_opcode opcode, struct slice message);
 enum err ws_ping(struct ws *w, struct slice payload);
@@ -105,19 +105,8 @@ void ws_close(struct ws *w, uint16_t code, struct slice reason);
 /* Drops the connection without a word. */
 void ws_abort(struct ws *w);
 
-/* ---- one message for many clients of a server ---- */
-
-/* A message as frames that are built once and shared: plain, and deflated as soon as the first
- * subscriber needs that (messages under WS_DEFLATE_SIZE_MIN stay plain). Counted references; conns
- * hold theirs until the bytes are with the kernel. One thread. */
-struct ws_shared;
-
-/* deflater: NULL, or lives as long as frames are sent. The message is copied. One reference is yours. */
-enum err ws_shared_new(enum ws_opcode opcode, struct slice message, struct ws_deflater *deflater,
-                       struct ws_shared **out) ERR_MUST_USE;
-/* Drops your reference. NULL is fine. */
-void ws_shared_free(struct ws_shared *s);
-/* Server side only. Errors as ws_send. */
+/* Sends a message that was built once for many; a client of ours cannot (its frames are masked each for
+ * itself). Errors as ws_send. */
 enum err ws_send_shared(struct ws *w, struct ws_shared *s);
 
 #endif

@@ -6,6 +6,7 @@
 #include "io/net/ws_codec.h"
 
 #include "base/check.h"
+#include "io/net/utf8.h"
 
 enum { FIN = 0x80, RSV1 = 0x40, RSV2_RSV3 = 0x30, OPCODE = 0x0f, MASKED = 0x80, SIZE = 0x7f };
 enum { SIZE_IN_2_BYTES = 126, SIZE_IN_8_BYTES = 127, SIZE_IN_2_BYTES_MAX = 0xffff };
@@ -22,7 +23,7 @@ static enum err control_step(struct ws_decoder *d, struct slice *bytes, struct w
 static enum err close_read(struct ws_decoder *d, struct ws_event *event);
 static enum err data_step(struct ws_decoder *d, struct slice *bytes, struct ws_event *event);
 static enum err message_give(struct ws_decoder *d, struct slice payload, struct ws_event *event);
-static bool message_store(struct ws_decoder *d, struct slice *part);
+static bool message_store(struct ws_decoder *d, struct slice part);
 static void message_forget(struct ws_decoder *d);
 static struct slice take(struct slice *bytes, uint64_t size_max);
 static uint64_t big_endian_read(const unsigned char *at, size_t size);
@@ -209,7 +210,6 @@ static enum err data_check(struct ws_decoder *d, struct ws_event *event)
     if (is_first) {
         d->message_opcode = d->opcode;
         d->message_compressed = is_compressed;
-        d->utf8 = (struct utf8){0};
     }
     return OK;
 }
@@ -290,26 +290,23 @@ static enum err close_read(struct ws_decoder *d, struct ws_event *event)
 
 static enum err data_step(struct ws_decoder *d, struct slice *bytes, struct ws_event *event)
 {
-    const bool is_text = d->message_opcode == WS_TEXT && !d->message_compressed;
     const bool in_place = d->role == WS_CLIENT && d->opcode != WS_CONTINUE && d->is_final &&
                           d->taken == 0 && bytes->size >= d->size;
-    struct slice part = take(bytes, d->size - d->taken);
-    d->taken += part.size;
-    if (!in_place && !message_store(d, &part)) {
+    const struct slice part = take(bytes, d->size - d->taken);
+    if (!in_place && !message_store(d, part)) {
         return fail(d, event, WS_CODE_INTERNAL, "no memory for a message");
     }
-    if (is_text && !utf8_feed(&d->utf8, part)) {
-        return fail(d, event, WS_CODE_DATA, "text that is not UTF-8");
-    }
+    d->taken += part.size;
     if (d->taken < d->size || !d->is_final) return OK;
-    if (is_text && !utf8_is_complete(&d->utf8)) {
-        return fail(d, event, WS_CODE_DATA, "text that ends inside a character");
-    }
     return message_give(d, in_place ? part : buffer_slice(&d->message), event);
 }
 
 static enum err message_give(struct ws_decoder *d, struct slice payload, struct ws_event *event)
 {
+    const bool is_text = d->message_opcode == WS_TEXT && !d->message_compressed;
+    if (is_text && !utf8_is_valid(payload)) {
+        return fail(d, event, WS_CODE_DATA, "text that is not UTF-8");
+    }
     event->opcode = d->message_opcode;
     event->compressed = d->message_compressed;
     event->payload = payload;
@@ -318,18 +315,17 @@ static enum err message_give(struct ws_decoder *d, struct slice payload, struct 
     return OK;
 }
 
-/* Copies a part behind the earlier ones, unmasked, and points it to the copy. */
-static bool message_store(struct ws_decoder *d, struct slice *part)
+/* Copies a part behind the earlier ones, unmasked. */
+static bool message_store(struct ws_decoder *d, struct slice part)
 {
-    if (part->size == 0) return true;
-    char *at = buffer_reserve(&d->message, part->size);
+    if (part.size == 0) return true;
+    char *at = buffer_reserve(&d->message, part.size);
     if (!at) return false;
     if (d->role == WS_SERVER)
-        ws_mask_copy(at, part->data, part->size, d->mask, d->taken - part->size);
+        ws_mask_copy(at, part.data, part.size, d->mask, d->taken);
     else
-        memcpy(at, part->data, part->size);
-    buffer_commit(&d->message, part->size);
-    part->data = at;
+        memcpy(at, part.data, part.size);
+    buffer_commit(&d->message, part.size);
     return true;
 }
 

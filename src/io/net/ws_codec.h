@@ -21,7 +21,6 @@
 #include "base/buffer.h"
 #include "base/err.h"
 #include "base/slice.h"
-#include "io/net/utf8.h"
 
 #define WS_HEADER_SIZE_MAX 14    /* the longest frame header */
 #define WS_CONTROL_LIMIT   125   /* bytes of payload in a ping, pong or close */
@@ -79,7 +78,6 @@ struct ws_decoder {
     enum ws_opcode message_opcode; /* WS_CONTINUE: none has begun */
     bool message_compressed;
     bool message_given; /* handed out by the last call: its memory is free again */
-    struct utf8 utf8;
     size_t message_limit;
     struct buffer message;
     char control[WS_CONTROL_LIMIT];
