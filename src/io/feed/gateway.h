@@ -1,0 +1,64 @@
+/* Orders to one venue account, and everything the venue says about them.
+ *
+ * gateway_place sends a request once. What is not proved is told as ON_NO_ANSWER, and then
+ * gateway_query asks by every means until there is proof: the order by client id, its trades, and after
+ * recvWindow and the venue's read lag have passed its absence (ON_PROVED_ABSENT). Fills of an answer are
+ * told before its news. The user stream tells news and fills as they happen, in any order, any number
+ * of times; the engine merges them.
+ *
+ * Whenever the user stream was interrupted, on_stream says so and the caller queries every order that
+ * works: the stream has no memory.
+ *
+ * Thread: that of the loop. Source: binance-spot-api-docs, user-data-stream.md, rest-api.md. */
+#ifndef IO_FEED_GATEWAY_H
+#define IO_FEED_GATEWAY_H
+
+#include <uv.h>
+
+#include "base/err.h"
+#include "core/model/event.h"
+#include "io/feed/venue_rest.h"
+
+enum { GATEWAY_BODY_SIZE = 512, GATEWAY_ABSENCE_MARGIN_MS = 1000 };
+
+struct gateway;
+
+struct gateway_sink {
+    /* EVENT_ORDER or EVENT_FILL with our order id; seq and time_ms are the sequencer's to give. */
+    void (*on_event)(void *user, struct event *event);
+    /* The user stream is up (true: query what works, then trade) or down (false). */
+    void (*on_stream)(void *user, bool up, const char *reason);
+    /* An execution of an order that is not ours: the account is used by somebody else too. */
+    void (*on_external)(void *user, uint16_t instrument, const struct fill *fill);
+};
+
+struct gateway_options {
+    const char *ws_api_url;
+    const struct tls_context *tls;
+    struct venue_rest *rest; /* with a key */
+    const char *install;     /* the installation's id, for client order ids */
+    uint32_t read_lag_ms;    /* how late the venue's queries may be: 60 s at Binance, less at sim */
+    uint64_t jitter_seed;
+    struct gateway_sink sink;
+    void *user;
+};
+
+enum err gateway_open(uv_loop_t *loop, const struct gateway_options *options,
+                      struct gateway **out) ERR_MUST_USE;
+void gateway_close(struct gateway *g); /* NULL is fine */
+
+/* Orders in this instrument may come; before the first gateway_place or gateway_query of it. */
+enum err gateway_add_instrument(struct gateway *g, const struct instrument *rules) ERR_MUST_USE;
+
+/* The request as it will be sent, without time and signature: made durable before gateway_place. */
+void gateway_body(const struct instrument *rules, const struct order *order, const char *client_id,
+                  char out[GATEWAY_BODY_SIZE]);
+/* Sends the body, once. Everything that follows comes as events. */
+void gateway_place(struct gateway *g, const struct order *order, const char *body);
+/* Asks what became of the order: state and missing fills come as events; nothing where the venue could
+ * not be asked. A query that is under way for the same order is enough. */
+void gateway_query(struct gateway *g, const struct order *order);
+
+bool gateway_is_ready(const struct gateway *g); /* user stream up and clock known */
+
+#endif

@@ -1,0 +1,102 @@
+/* One venue's market data: from sockets to events that are safe to trade on.
+ *
+ *   DOWN --dial--> DIALING --open--> SYNCING --every book synced--> LIVE --silence--> STALE
+ *     ^                |                |                            |                |
+ *     +---backoff------+----------------+----------cut, shutdown-----+----------------+
+ *
+ * One connection for all streams of the venue, subscribed on demand and within the venue's limit of
+ * messages a second. For each watched instrument: depth deltas synchronised with a REST snapshot by the
+ * documented procedure (core/market/book_sync.h), prints, and closed candles of the timeframes asked
+ * for. A gap in a stream makes that book stale at once (EVENT_FEED) until it is synchronised again. A
+ * missing candle is fetched by REST before the next one is told. Frames that cannot be read are
+ * counted, sampled into the log and dropped; a dropped depth frame shows as a gap.
+ *
+ * Reconnects for ever: exponential backoff from RECONNECT_FIRST_MS to RECONNECT_LAST_MS with full
+ * jitter, reset after RECONNECT_HEALTHY_MS of health. Silence of SILENCE_MS on a connection with
+ * streams is a hang: STALE, then a new connection.
+ *
+ * Thread: that of the loop. */
+#ifndef IO_FEED_MARKET_SESSION_H
+#define IO_FEED_MARKET_SESSION_H
+
+#include <uv.h>
+
+#include "base/err.h"
+#include "core/model/event.h"
+#include "io/feed/venue_rest.h"
+
+enum {
+    RECONNECT_FIRST_MS = 250,
+    RECONNECT_LAST_MS = 30000,
+    RECONNECT_HEALTHY_MS = 60000,
+    SILENCE_MS = 10000,
+    MARKET_REASON_SIZE = 128,
+    MARKET_CANDLES_MAX = BINANCE_KLINES_MAX, /* of one fetch */
+};
+
+enum market_state { MARKET_DOWN, MARKET_DIALING, MARKET_SYNCING, MARKET_LIVE, MARKET_STALE };
+
+struct market_session;
+
+struct market_sink {
+    /* An event for the engine: kind, instrument and payload are set (FEED, BOOK, PRINT, CANDLE); seq and
+     * time_ms are the sequencer's to give. Pointers are good during the call. */
+    void (*on_event)(void *user, struct event *event);
+    /* The venue's list of symbols came, for the first time or anew. */
+    void (*on_symbols)(void *user);
+    /* The session's state changed. */
+    void (*on_state)(void *user);
+};
+
+struct market_session_options {
+    const char *ws_url; /* "wss://stream.binance.com:9443" */
+    const struct tls_context *tls;
+    struct venue_rest *rest; /* the caller's, for the life of this */
+    enum venue venue;
+    uint64_t jitter_seed;
+    uint16_t instruments_max; /* watched at a time */
+    struct market_sink sink;
+    void *user;
+};
+
+struct market_status {
+    uint8_t state;                   /* enum market_state */
+    char reason[MARKET_REASON_SIZE]; /* of a state that is not LIVE; "" otherwise */
+    double latency_ms;               /* of REST; -1 unknown */
+    int64_t age_ms;                  /* since the last frame; -1 when none came */
+    uint32_t streams;
+    uint64_t frames, gaps, reconnects, malformed;
+    uint32_t weight_used, weight_limit;
+};
+
+/* Starts to fetch the symbols and to dial. */
+enum err market_session_open(uv_loop_t *loop, const struct market_session_options *options,
+                             struct market_session **out) ERR_MUST_USE;
+void market_session_close(struct market_session *m); /* NULL is fine */
+
+/* The venue's symbols; NULL and 0 before on_symbols. */
+const struct instrument *market_session_symbols(const struct market_session *m, size_t *count);
+/* By "BTCUSDT"; NULL when the venue has no such symbol. */
+const struct instrument *market_session_find(const struct market_session *m, const char *symbol);
+
+/* From now on depth and prints of this instrument are told; rules->index is the caller's own number.
+ * Watching twice is once. ERR_LIMIT: instruments_max. */
+enum err market_session_watch(struct market_session *m,
+                              const struct instrument *rules) ERR_MUST_USE;
+/* From now on its closed candles too. */
+enum err market_session_watch_candles(struct market_session *m, uint16_t instrument,
+                                      enum timeframe timeframe) ERR_MUST_USE;
+/* The engine found the book wrong: synchronise it anew. */
+void market_session_resync(struct market_session *m, uint16_t instrument);
+
+typedef void (*market_candles)(void *user, enum err err, const struct candle *candles,
+                               size_t count);
+/* The newest `count` candles of any symbol that the venue has, oldest first, the last one still open;
+ * err_text says what went wrong. One answer, from the loop. */
+enum err market_session_fetch_candles(struct market_session *m, const char *symbol,
+                                      enum timeframe timeframe, uint32_t count,
+                                      market_candles on_candles, void *user) ERR_MUST_USE;
+
+void market_session_status(const struct market_session *m, struct market_status *out);
+
+#endif

@@ -1,0 +1,69 @@
+/* One venue's REST line, shared by everything that asks that venue: kept connections, the request
+ * budget of our address, the venue's clock, and the key that signs.
+ *
+ * A request leaves when its priority's share of the budget allows, else it waits in line (cancel before
+ * protective before exit before entry before data, first come first served within one); what waits
+ * longer than its deadline is answered ERR_TIMEOUT, provably unsent. During a ban nothing leaves at all.
+ * Nothing is ever sent twice.
+ *
+ * Clock: the venue's time minus ours, from GET time every CLOCK_INTERVAL_MS with the shortest round trip
+ * of a few tries, and at once after a -1021.
+ *
+ * Thread: that of the loop. */
+#ifndef IO_FEED_VENUE_REST_H
+#define IO_FEED_VENUE_REST_H
+
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "io/net/http_client.h"
+#include "io/net/tls.h"
+#include "io/venue/binance/binance_answer.h"
+#include "io/venue/binance/binance_rest.h"
+#include "io/venue/binance/binance_sign.h"
+#include "io/venue/request_budget.h"
+
+enum { VENUE_REST_WAITING_MAX = 512, VENUE_REST_CLOCK_INTERVAL_MS = 300000 };
+
+struct venue_rest;
+
+struct venue_rest_options {
+    const char *url; /* "https://api.binance.com" or "http://127.0.0.1:9000/binance" */
+    const struct tls_context *tls; /* must be there for https */
+    const struct clock *clock;
+    struct binance_key *key; /* the caller's, for the life of this; NULL: public data only */
+};
+
+struct venue_request {
+    enum binance_endpoint endpoint;
+    enum request_priority priority;
+    struct slice query;   /* unsigned; copied */
+    uint32_t weight;      /* 0: the endpoint's own */
+    uint32_t deadline_ms; /* of waiting and answer together; 0: 10 s */
+    /* Once, from the loop, never inside venue_rest_send. The outcome's body is good during the call. */
+    void (*on_outcome)(void *user, const struct binance_outcome *outcome);
+    void *user;
+};
+
+enum err venue_rest_open(uv_loop_t *loop, const struct venue_rest_options *options,
+                         struct venue_rest **out) ERR_MUST_USE;
+/* Outstanding requests are answered as cut off. NULL is fine. */
+void venue_rest_close(struct venue_rest *r);
+
+/* ERR_LIMIT: VENUE_REST_WAITING_MAX requests wait already. */
+enum err venue_rest_send(struct venue_rest *r, const struct venue_request *request) ERR_MUST_USE;
+/* Our best estimate of the venue's clock, ms. */
+int64_t venue_rest_now_ms(const struct venue_rest *r);
+/* Whether the clock offset was measured at least once. */
+bool venue_rest_clock_known(const struct venue_rest *r);
+/* A -1021 or the like: measure again at once. */
+void venue_rest_clock_doubt(struct venue_rest *r);
+/* Opens a connection ahead of use. */
+void venue_rest_warm(struct venue_rest *r);
+struct binance_key *venue_rest_key(struct venue_rest *r);
+struct request_budget *venue_rest_budget(struct venue_rest *r);
+double
+venue_rest_latency_ms(const struct venue_rest *r); /* of the last clock request; -1 unknown */
+
+#endif
