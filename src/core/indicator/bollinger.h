@@ -13,7 +13,8 @@
 #include "core/indicator/window.h"
 
 struct moments {
-    double mean;
+    double anchor;  /* a value of the window: what is small is kept apart from what is large */
+    double mean;    /* of the distances from the anchor */
     double squares; /* sum of squared deviations from the mean */
 };
 
@@ -37,7 +38,7 @@ static inline bool bollinger_ready(const struct bollinger *b)
 static inline double bollinger_mid(const struct bollinger *b)
 {
     CHECK(bollinger_ready(b));
-    return b->moments.mean;
+    return b->moments.anchor + b->moments.mean;
 }
 
 /* The population standard deviation (divided by period, not period - 1). */

@@ -59,12 +59,12 @@ static bool shift_divide(int64_t units, int exponent, int64_t divisor, int64_t *
 {
     if (divisor <= 0) return false;
     i128 dividend = units, below = divisor;
-    for (; exponent > 0; exponent -= SCALE_MAX) {
-        const int step = exponent < SCALE_MAX ? exponent : SCALE_MAX;
+    for (int left = exponent; left > 0; left -= SCALE_MAX) {
+        const int step = left < SCALE_MAX ? left : SCALE_MAX;
         if (__builtin_mul_overflow(dividend, (i128)powers[step], &dividend)) return false;
     }
-    for (; exponent < 0; exponent += SCALE_MAX) {
-        const int step = -exponent < SCALE_MAX ? -exponent : SCALE_MAX;
+    for (int left = -exponent; left > 0; left -= SCALE_MAX) {
+        const int step = left < SCALE_MAX ? left : SCALE_MAX;
         if (__builtin_mul_overflow(below, (i128)powers[step], &below)) return false;
     }
     return divide(dividend, below, ROUND_DOWN, out);
