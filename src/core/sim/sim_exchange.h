@@ -7,18 +7,19 @@
  * Rules worth knowing:
  * - Matching is by price, then by time of arrival; trades happen at the resting order's price.
  * - Self-trade prevention is EXPIRE_MAKER, always: a taker that meets its own account's resting
- * order ends that one with EXPIRED_IN_MATCH and goes on.
+ *   order ends that one with EXPIRED_IN_MATCH and goes on.
  * - A fee is part of what is received: base for the buyer, quote for the seller, rounded down.
- * Unlimited accounts pay none.
+ *   Unlimited accounts pay none.
  * - A client order id is unique among the open orders of an account and instrument; it is free
- * again once its order is closed. A "" id is not indexed.
+ *   again once its order is closed. A "" id is not indexed.
+ * - A refusal that is reported (REPORT REJECTED) uses up an order id.
  * - A MARKET order that finds too little is filled as far as it goes, the rest is EXPIRED. A MARKET
- * buy is refused when the account cannot pay for what it would take. By quote quantity, the largest
+ *   buy is refused when the account cannot pay for what it would take. By quote quantity, the largest
  *   lot-conform quantity is taken that does not exceed it; that becomes the order's quantity.
  * - Stop orders watch the last price. One that triggers is re-dated, works as MARKET or LIMIT and
- * takes liquidity after the order that triggered it has finished; several trigger in order of their
- * ids. A STOP_LOSS or TAKE_PROFIT buy locks stop price * quantity; if the market then costs more
- * than that plus what is free, the rest expires.
+ *   takes liquidity after the order that triggered it has finished; several trigger in order of their
+ *   ids. A STOP_LOSS or TAKE_PROFIT buy locks stop price * quantity; if the market then costs more
+ *   than that plus what is free, the rest expires.
  * - Of MAX_NUM_ORDERS, an OCO list counts two.
  *
  * Limits: those of struct sim_config. A full pool refuses with OVERLOADED; of closed orders, lists
@@ -30,6 +31,7 @@
 #include "base/err.h"
 #include "base/id_map.h"
 #include "base/slice.h"
+#include "core/model/event.h"
 #include "core/sim/sim_account.h"
 #include "core/sim/sim_book.h"
 #include "core/sim/sim_event.h"
@@ -108,7 +110,9 @@ struct sim_exchange {
     uint64_t next_list_id, next_execution_id;
     struct sim_fill *result_fills;
     uint32_t result_fill_count;
-    int64_t trade_low, trade_high; /* of the trades since stops were last looked at */
+    uint32_t result_slot;          /* the order whose fills are gathered; 0: none */
+    int64_t now_ms;                /* of the call under way */
+    int64_t trade_low, trade_high; /* prices traded in the call under way */
 };
 
 /* What a placed order came to; the borrowed fills are good until the next call. */
@@ -166,7 +170,7 @@ bool sim_exchange_deposit(struct sim_exchange *e, uint32_t account, uint16_t ass
 
 /* What an order would be refused for before it reaches the book: order/test. */
 enum sim_reject sim_exchange_test(const struct sim_exchange *e, const struct sim_request *r);
-/* Takes a new order; on a refusal nothing has changed, and *out is zeroed. Refusals for balance,
+/* Takes a new order; on a refusal it has changed nothing, and *out is zeroed. Refusals for balance,
  * trigger or taking are told as a REPORT REJECTED too. */
 enum sim_reject sim_exchange_place(struct sim_exchange *e, const struct sim_request *r,
                                    struct sim_result *out);

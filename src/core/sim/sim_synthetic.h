@@ -34,7 +34,8 @@ enum {
     SYNTHETIC_ROOT_S = 1 << 23,
     SYNTHETIC_BLOCK_S = 1 << 10,
     SYNTHETIC_BLOCKS = 16,       /* cached paths */
-    SYNTHETIC_MINUTES = 1 << 15, /* cached one-minute candles */
+    SYNTHETIC_MINUTES = 1 << 13, /* cached candles of a minute, all symbols */
+    SYNTHETIC_HOURS = 1 << 14,   /* cached candles of an hour, all symbols */
     /* One call computes at most this many seconds: see synthetic_candles_max. */
     SYNTHETIC_SPAN_S_MAX = 60 * 86400,
 };
@@ -60,20 +61,19 @@ struct synthetic_block {
     bool filled;
     uint16_t symbol;
     int64_t first_s;
-    double log_price[SYNTHETIC_BLOCK_S + 1];
+    double price[SYNTHETIC_BLOCK_S + 1];  /* at the start of each second, and after the last */
     double volatility[SYNTHETIC_BLOCK_S]; /* of each second, 1 = usual */
 };
 
-struct synthetic_minute {
-    int64_t minute; /* since 1970; 0 marks a free place */
+struct synthetic_cached {
     uint16_t symbol;
-    struct synthetic_candle candle;
+    struct synthetic_candle candle; /* open_ms 0 marks a free place */
 };
 
 struct synthetic {
-    uint64_t seed;
+    uint64_t seeds[SYNTHETIC_SYMBOLS];
     struct synthetic_block *blocks;
-    struct synthetic_minute *minutes;
+    struct synthetic_cached *minutes, *hours;
 };
 
 size_t synthetic_need(void);
@@ -98,6 +98,17 @@ uint32_t synthetic_candles(struct synthetic *s, uint16_t symbol, enum timeframe 
                            int64_t from_ms, uint32_t count, struct synthetic_candle *out);
 /* The most candles of that timeframe in one call. */
 uint32_t synthetic_candles_max(enum timeframe timeframe);
+
+/* One order of the synthetic maker. */
+struct synthetic_standing {
+    struct level level;
+    uint64_t order_id; /* SIM_NO_ID: to be placed */
+};
+
+struct synthetic_standings {
+    struct synthetic_standing items[SYNTHETIC_LEVELS]; /* best first */
+    uint32_t count;
+};
 
 /* The synthetic market's part in a running exchange. Its makers and takers are two unlimited
  * accounts; their orders stand in the same book as everybody's. */

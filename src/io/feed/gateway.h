@@ -1,13 +1,13 @@
 /* Orders to one venue account, and everything the venue says about them.
  *
  * gateway_place sends a request once. What is not proved is told as ON_NO_ANSWER, and then
- * gateway_query asks by every means until there is proof: the order by client id, its trades, and after
- * recvWindow and the venue's read lag have passed its absence (ON_PROVED_ABSENT). Fills of an answer are
- * told before its news. The user stream tells news and fills as they happen, in any order, any number
- * of times; the engine merges them.
+ * gateway_query asks by every means until there is proof: the order by client id, its trades, and
+ * after recvWindow and the venue's read lag have passed its absence (ON_PROVED_ABSENT). Fills of an
+ * answer are told before its news. The user stream tells news and fills as they happen, in any
+ * order, any number of times; the engine merges them.
  *
- * Whenever the user stream was interrupted, on_stream says so and the caller queries every order that
- * works: the stream has no memory.
+ * Whenever the user stream was interrupted, on_stream says so and the caller queries every order
+ * that works: the stream has no memory.
  *
  * Thread: that of the loop. Source: binance-spot-api-docs, user-data-stream.md, rest-api.md. */
 #ifndef IO_FEED_GATEWAY_H
@@ -55,8 +55,8 @@ void gateway_body(const struct instrument *rules, const struct order *order, con
                   char out[GATEWAY_BODY_SIZE]);
 /* Sends the body, once. Everything that follows comes as events. */
 void gateway_place(struct gateway *g, const struct order *order, const char *body);
-/* Asks what became of the order: state and missing fills come as events; nothing where the venue could
- * not be asked. A query that is under way for the same order is enough. */
+/* Asks what became of the order: state and missing fills come as events; nothing where the venue
+ * could not be asked. A query that is under way for the same order is enough. */
 void gateway_query(struct gateway *g, const struct order *order);
 
 bool gateway_is_ready(const struct gateway *g); /* user stream up and clock known */

@@ -5,11 +5,11 @@
  *     +---backoff------+----------------+----------cut, shutdown-----+----------------+
  *
  * One connection for all streams of the venue, subscribed on demand and within the venue's limit of
- * messages a second. For each watched instrument: depth deltas synchronised with a REST snapshot by the
- * documented procedure (core/market/book_sync.h), prints, and closed candles of the timeframes asked
- * for. A gap in a stream makes that book stale at once (EVENT_FEED) until it is synchronised again. A
- * missing candle is fetched by REST before the next one is told. Frames that cannot be read are
- * counted, sampled into the log and dropped; a dropped depth frame shows as a gap.
+ * messages a second. For each watched instrument: depth deltas synchronised with a REST snapshot by
+ * the documented procedure (core/market/book_sync.h), prints, and closed candles of the timeframes
+ * asked for. A gap in a stream makes that book stale at once (EVENT_FEED) until it is synchronised
+ * again. A missing candle is fetched by REST before the next one is told. Frames that cannot be
+ * read are counted, sampled into the log and dropped; a dropped depth frame shows as a gap.
  *
  * Reconnects for ever: exponential backoff from RECONNECT_FIRST_MS to RECONNECT_LAST_MS with full
  * jitter, reset after RECONNECT_HEALTHY_MS of health. Silence of SILENCE_MS on a connection with
@@ -39,8 +39,8 @@ enum market_state { MARKET_DOWN, MARKET_DIALING, MARKET_SYNCING, MARKET_LIVE, MA
 struct market_session;
 
 struct market_sink {
-    /* An event for the engine: kind, instrument and payload are set (FEED, BOOK, PRINT, CANDLE); seq and
-     * time_ms are the sequencer's to give. Pointers are good during the call. */
+    /* An event for the engine: kind, instrument and payload are set (FEED, BOOK, PRINT, CANDLE);
+     * seq and time_ms are the sequencer's to give. Pointers are good during the call. */
     void (*on_event)(void *user, struct event *event);
     /* The venue's list of symbols came, for the first time or anew. */
     void (*on_symbols)(void *user);
@@ -79,8 +79,8 @@ const struct instrument *market_session_symbols(const struct market_session *m, 
 /* By "BTCUSDT"; NULL when the venue has no such symbol. */
 const struct instrument *market_session_find(const struct market_session *m, const char *symbol);
 
-/* From now on depth and prints of this instrument are told; rules->index is the caller's own number.
- * Watching twice is once. ERR_LIMIT: instruments_max. */
+/* From now on depth and prints of this instrument are told; rules->index is the caller's own
+ * number. Watching twice is once. ERR_LIMIT: instruments_max. */
 enum err market_session_watch(struct market_session *m,
                               const struct instrument *rules) ERR_MUST_USE;
 /* From now on its closed candles too. */
@@ -91,8 +91,8 @@ void market_session_resync(struct market_session *m, uint16_t instrument);
 
 typedef void (*market_candles)(void *user, enum err err, const struct candle *candles,
                                size_t count);
-/* The newest `count` candles of any symbol that the venue has, oldest first, the last one still open;
- * err_text says what went wrong. One answer, from the loop. */
+/* The newest `count` candles of any symbol that the venue has, oldest first, the last one still
+ * open; err_text says what went wrong. One answer, from the loop. */
 enum err market_session_fetch_candles(struct market_session *m, const char *symbol,
                                       enum timeframe timeframe, uint32_t count,
                                       market_candles on_candles, void *user) ERR_MUST_USE;

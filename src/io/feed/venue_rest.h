@@ -1,13 +1,13 @@
 /* One venue's REST line, shared by everything that asks that venue: kept connections, the request
  * budget of our address, the venue's clock, and the key that signs.
  *
- * A request leaves when its priority's share of the budget allows, else it waits in line (cancel before
- * protective before exit before entry before data, first come first served within one); what waits
- * longer than its deadline is answered ERR_TIMEOUT, provably unsent. During a ban nothing leaves at all.
- * Nothing is ever sent twice.
+ * A request leaves when its priority's share of the budget allows, else it waits in line (cancel
+ * before protective before exit before entry before data, first come first served within one); what
+ * waits longer than its deadline is answered ERR_TIMEOUT, provably unsent. During a ban nothing
+ * leaves at all. Nothing is ever sent twice.
  *
- * Clock: the venue's time minus ours, from GET time every CLOCK_INTERVAL_MS with the shortest round trip
- * of a few tries, and at once after a -1021.
+ * Clock: the venue's time minus ours, from GET time every CLOCK_INTERVAL_MS with the shortest round
+ * trip of a few tries, and at once after a -1021.
  *
  * Thread: that of the loop. */
 #ifndef IO_FEED_VENUE_REST_H
@@ -41,7 +41,8 @@ struct venue_request {
     struct slice query;   /* unsigned; copied */
     uint32_t weight;      /* 0: the endpoint's own */
     uint32_t deadline_ms; /* of waiting and answer together; 0: 10 s */
-    /* Once, from the loop, never inside venue_rest_send. The outcome's body is good during the call. */
+    /* Once, from the loop, never inside venue_rest_send. The outcome's body is good during the
+     * call. */
     void (*on_outcome)(void *user, const struct binance_outcome *outcome);
     void *user;
 };

@@ -384,11 +384,11 @@ static void refuse(struct http_reply *r, int status)
 
 static void answer(struct http_reply *r, const struct http_response *response)
 {
-    const bool is_valid = response_is_valid(response);
-    if (!is_valid) {
+    const struct http_response failure = {.status = 500};
+    if (!response_is_valid(response)) {
         log_error("http_answer_invalid", "status=%d", response->status);
         if (response->release) response->release(response->owner);
-        response = &(struct http_response){.status = 500};
+        response = &failure;
     }
     const bool keep_alive = r->message.keep_alive && !r->server->is_closed;
     r->is_closing = !keep_alive;

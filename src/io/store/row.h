@@ -70,7 +70,7 @@ struct store_position {
 };
 
 struct store_order {
-    struct order order; /* bot_id is 0 where the bot was deleted since */
+    struct order order;
     struct store_market market;
     char client_order_id[CLIENT_ID_SIZE];
     char body[STORE_BODY_SIZE];
@@ -85,16 +85,16 @@ struct store_booking {
 
 struct store_fill {
     uint64_t id;
-    uint64_t bot_id; /* 0 where the bot was deleted since */
-    uint8_t mode;    /* enum trading_mode */
+    uint64_t bot_id;
+    uint8_t mode; /* enum trading_mode */
     struct store_market market;
     struct fill fill;
 };
 
 struct store_round_trip {
     uint64_t id;
-    uint64_t bot_id; /* 0 where the bot was deleted since */
-    uint8_t mode;    /* enum trading_mode */
+    uint64_t bot_id;
+    uint8_t mode; /* enum trading_mode */
     struct store_market market;
     struct round_trip round_trip;
 };

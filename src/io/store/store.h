@@ -8,11 +8,12 @@
  *
  * A write is all or nothing on its own, inside the transaction around it:
  * - ERR_EXISTS, ERR_NOT_FOUND, ERR_INVALID: refused, nothing changed, the transaction goes on.
- * - ERR_LIMIT: the disk is full. ERR_NO_MEMORY. The transaction is lost: store_rollback, then all
- * its writes may be tried again.
- * - ERR_IO: the disk or the file failed. From a write the transaction is lost; from store_commit
- *   nobody knows whether it happened. The store then refuses every further write (ERR_IO) until it
- * is closed and opened again, which finds out.
+ * - ERR_LIMIT: the disk is full. ERR_NO_MEMORY. ERR_TIMEOUT: somebody else holds the file for too
+ *   long. Nothing was committed: store_rollback, then everything since store_begin may be tried
+ *   again.
+ * - ERR_IO: the disk or the file failed. From a write the same holds; from store_commit nobody knows
+ *   whether it happened. The store then refuses every further write (ERR_IO) until it is closed and
+ *   opened again, which finds out.
  *
  * Memory: a store is on the heap and keeps its statements prepared. Thread: one at a time (in the
  * server: the store thread, after loading). Source: sqlite.org, wal.html and c3ref. */
@@ -69,9 +70,10 @@ enum err store_fill_booked(struct store *s, const struct store_booking *booking)
 enum err store_bot_insert(struct store *s, const struct store_bot *bot, uint64_t *id) ERR_MUST_USE;
 /* Everything but id, user_id, created_ms and running. ERR_NOT_FOUND: no such bot of this user. */
 enum err store_bot_update(struct store *s, const struct store_bot *bot) ERR_MUST_USE;
-/* Its orders, fills and round trips stay, without a bot. ERR_INVALID while an order of it is not
- * closed or a position is open. */
-enum err store_bot_delete(struct store *s, uint64_t user_id, uint64_t bot_id) ERR_MUST_USE;
+/* Hides the bot for good; its orders, fills and round trips stay. ERR_INVALID while it is wanted to
+ * run, an order of it is not closed or a position is open. */
+enum err store_bot_delete(struct store *s, uint64_t user_id, uint64_t bot_id,
+                          int64_t now_ms) ERR_MUST_USE;
 enum err store_bot_want(struct store *s, uint64_t user_id, uint64_t bot_id, bool running,
                         int64_t now_ms) ERR_MUST_USE;
 enum err store_bot_totals(struct store *s, const struct store_totals *totals) ERR_MUST_USE;

@@ -7,11 +7,11 @@
  * - Group commit: everything that waits (up to STORE_BATCH_MAX) becomes one transaction, one fsync.
  *   Acks come in the order of the commands, each command exactly one.
  * - A full ring refuses the push, and the caller is told: the trade thread then takes no new
- * entries. Commands whose ack was not popped yet count as waiting, so an ack always has room.
+ *   entries. Commands whose ack was not popped yet count as waiting, so an ack always has room.
  * - A batch that fails is tried again command by command, so that one that cannot be done does not
- * take the others with it. A failed commit is different: nobody knows what is on the disk, so the
- * whole batch and everything after it is acked ERR_IO (see store.h), and only a reopened store goes
- * on.
+ *   take the others with it; where somebody else holds the file, all get ERR_TIMEOUT. A failed commit
+ *   is different: nobody knows what is on the disk, so the whole batch and everything after it is
+ *   acked ERR_IO (see store.h), and only a reopened store goes on.
  *
  * Threads: start, push, pop_ack and stop from one thread (trade); wake is called on the store
  * thread and must only signal (uv_async_send). While the thread runs, nobody else touches the
@@ -41,8 +41,8 @@ enum store_command_kind {
 
 struct store_bot_target {
     uint64_t user_id, bot_id;
-    bool running;   /* BOT_WANT */
-    int64_t now_ms; /* BOT_WANT */
+    bool running; /* BOT_WANT */
+    int64_t now_ms;
 };
 
 /* What the functions of the same name in store.h take. */

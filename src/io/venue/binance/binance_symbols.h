@@ -1,11 +1,12 @@
 /* The instruments that a Binance session knows, found by the name that a frame carries.
  *
- * A hash table in the caller's memory; adding happens at start, finding on every frame. Binance
- * writes one symbol in two ways: "BTCUSDT" in events, "btcusdt" in stream names; both are kept and
- * compared exactly. One thread. */
+ * A hash table in the caller's memory (about half a megabyte); adding happens at start, finding on every
+ * frame. Binance writes one symbol in two ways: "BTCUSDT" in events, "btcusdt" in stream names; both are
+ * kept and compared exactly. One thread. */
 #ifndef IO_VENUE_BINANCE_SYMBOLS_H
 #define IO_VENUE_BINANCE_SYMBOLS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -17,11 +18,16 @@ enum {
     BINANCE_SYMBOL_SLOTS = 8192, /* a power of two: at most half full */
 };
 
+/* A name as three words that overlap where it is short: equal words and sizes are equal names. */
+struct binance_name {
+    uint64_t words[3];
+    size_t size;
+};
+
 struct binance_symbol {
-    char upper[SYMBOL_SIZE]; /* zero padded; "" = free slot */
-    char lower[SYMBOL_SIZE];
-    uint8_t size;
-    uint8_t price_scale, qty_scale, quote_scale;
+    struct binance_name upper, lower;
+    char text[SYMBOL_SIZE]; /* upper case */
+    uint8_t price_scale, qty_scale, base_scale, quote_scale;
     uint16_t instrument;
 };
 
@@ -40,5 +46,7 @@ const struct binance_symbol *binance_symbols_find(const struct binance_symbols *
 /* By "btcusdt", the part of a stream name before '@'; NULL when not there. */
 const struct binance_symbol *binance_symbols_find_stream(const struct binance_symbols *t,
                                                          struct slice name);
+/* Is this text the symbol's name in upper case? */
+bool binance_symbol_is(const struct binance_symbol *s, const char *text, size_t size);
 
 #endif
