@@ -30,7 +30,9 @@ enum err http_head_scan(struct slice bytes, size_t seen)
     for (size_t i = seen ? seen - 1 : 0; i < bytes.size; i++) {
         const unsigned char c = (unsigned char)bytes.data[i];
         const bool is_end = i + 1 == bytes.size;
-        const bool is_bad = c == '\r'   ? !is_end && bytes.data[i + 1] != '\n'
+        const bool is_folded = (c == ' ' || c == '\t') && (i == 0 || bytes.data[i - 1] == '\n');
+        const bool is_bad = is_folded   ? true
+                            : c == '\r' ? !is_end && bytes.data[i + 1] != '\n'
                             : c == '\n' ? i == 0 || bytes.data[i - 1] != '\r'
                                         : (c < ' ' && c != '\t') || c == 127;
         if (is_bad) return err_set(ERR_PARSE, "a control character or a broken line end");
