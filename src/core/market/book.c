@@ -6,8 +6,6 @@
 #include "base/check.h"
 #include "base/hash.h"
 
-enum { NEAR_LEVELS = 16 }; /* so many levels from the best are searched one by one */
-
 /* A side's order as a number: XOR with the side's flip makes a better price a larger one, for bids
  * by leaving it alone and for asks by inverting all its bits. */
 static int64_t flip_of(enum side side)
@@ -124,24 +122,18 @@ static bool apply_snapshot(struct book *b, const struct book_update *update)
            fill_half(b, SIDE_SELL, update->asks, update->ask_count);
 }
 
-/* How many levels are worse than `key`: where the level with that key is, or would be put in. */
+/* How many levels are worse than `key`: where the level with that key is, or would be put in. Halves
+ * what is left without a branch to mispredict; on recorded deltas a linear search from the best level
+ * first, or growing steps from there, is no faster, as half of all changes are 80 levels away. */
 static inline uint32_t rank_of(const struct book_half *half, int64_t flip, int64_t key)
 {
-    const struct level *levels = half->levels;
-    uint32_t high = half->count;
-    for (unsigned i = 0; i < NEAR_LEVELS; i++) {
-        if (high == 0 || (levels[high - 1].price.units ^ flip) < key) return high;
-        high--;
+    const struct level *low = half->levels;
+    for (uint32_t left = half->count; left > 0;) {
+        const uint32_t step = (left + 1) / 2;
+        low += (low[step - 1].price.units ^ flip) < key ? step : 0;
+        left -= step;
     }
-    uint32_t low = 0;
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-        if ((levels[middle].price.units ^ flip) < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return (uint32_t)(low - half->levels);
 }
 
 static void remove_at(struct book_half *half, uint32_t at)
