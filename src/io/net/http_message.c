@@ -238,7 +238,10 @@ static int on_header_field(llhttp_t *parser, const char *data, size_t size)
 static int on_headers_complete(llhttp_t *parser)
 {
     const struct http_message *m = parser->data;
-    return m->has_no_body ? 1 : 0;
+    const int status = parser->type == HTTP_RESPONSE ? parser->status_code : 0;
+    /* llhttp would wait for the body that these describe but never have. */
+    const bool is_bare = status == 204 || status == 304 || (status >= 100 && status < 200);
+    return m->has_no_body || is_bare ? 1 : 0;
 }
 
 static int on_message_complete(llhttp_t *parser)
