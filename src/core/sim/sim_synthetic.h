@@ -115,8 +115,9 @@ struct synthetic_standings {
 struct synthetic_driver {
     struct synthetic *synthetic;
     struct sim_exchange *exchange;
-    uint32_t maker, taker;                   /* accounts */
-    uint16_t instruments[SYNTHETIC_SYMBOLS]; /* of the exchange, by symbol */
+    uint32_t maker, taker;                                      /* accounts */
+    uint16_t instruments[SYNTHETIC_SYMBOLS];                    /* of the exchange, by symbol */
+    struct synthetic_standings standings[SYNTHETIC_SYMBOLS][2]; /* by side */
     int64_t step; /* the last one done: time_ms / SYNTHETIC_STEP_MS; 0: none */
 };
 
