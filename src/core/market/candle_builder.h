@@ -48,7 +48,8 @@ void candle_builder_init(struct candle_builder *b, enum timeframe timeframe);
  * False, changing nothing, when the candle is unsound or does not start where a candle can start. */
 bool candle_builder_seed(struct candle_builder *b, const struct candle *forming,
                          uint64_t last_print_id);
-/* Fills out anew with what the print closed. A print id of 0 means that the venue has no ids. */
+/* Fills out anew with what the print closed, whatever the result. A print id of 0 means that the venue
+ * has no ids. */
 enum candle_result candle_builder_add(struct candle_builder *b, const struct print *print,
                                       struct candle_output *out);
 /* Fills out anew with what the passing of time closed. */
