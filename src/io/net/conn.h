@@ -125,7 +125,7 @@ struct listener_options {
     const char *address; /* "127.0.0.1", "::1", "0.0.0.0": an address, not a name */
     uint16_t port;       /* 0: the system picks, see listener_port */
     uint32_t
-        connection_limit; /* accepted and alive at once; above it new ones are closed unheard */
+        connection_limit; /* accepted and alive at once; new ones above it are closed unheard */
     const struct tls_context *tls; /* a server context, or NULL: plain */
     struct conn_options options;
     /* A conn was accepted: give it a handler. on_open follows (on TLS after the handshake). */

@@ -118,6 +118,7 @@ enum err http_client_send(struct http_client *c, const struct http_call *call)
     if (c->is_closed) return err_set(ERR_CLOSED, "the HTTP client is closed");
     enum err err = build(c, call);
     if (err) return err;
+    uv_update_time(c->loop); /* the deadline counts from this call, not from the loop's last turn */
     const uint32_t deadline_ms = call->deadline_ms ? call->deadline_ms : HTTP_CLIENT_DEADLINE_MS;
     const struct call kept = {
         .on_result = call->on_result,
@@ -490,7 +491,8 @@ static void on_close(struct conn *conn, enum err reason, const char *text)
     http_message_deinit(&l->message);
     free(l);
     client_hold_end(c);
-    if (!c->is_closed) pump(c);
+    /* After a refusal the others serve the queue; dialling again at once would only spin. */
+    if (!c->is_closed && !was_opening) pump(c);
     client_hold_end(c);
 }
 

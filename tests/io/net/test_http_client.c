@@ -358,6 +358,42 @@ static void test_client__idle_connection_is_closed_and_surplus_bytes_end_it(void
     bench_close(&b);
 }
 
+static void on_time(uv_timer_t *timer)
+{
+    bool *is_over = timer->data;
+    *is_over = true;
+}
+
+static void test_client__refused_second_connection_leaves_the_queue_to_the_first(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct answer first, second;
+    bench_open(&b, (struct http_client_options){.pool_size = 2});
+    get(b.client, "/1", &first);
+    run_until(&b.loop, raw_has_request, NULL);
+    listener_close(b.listener);
+    b.listener = NULL;
+    get(b.client, "/2", &second);
+    bool is_over = false;
+    unsigned turns = 0;
+    uv_timer_t timer = {.data = &is_over};
+    uv_timer_init(&b.loop, &timer);
+    uv_timer_start(&timer, on_time, 30, 0);
+    for (; !is_over; turns++) uv_run(&b.loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&timer, NULL);
+    assert_true(turns < 20); /* it does not spin */
+    assert_false(second.is_here);
+    buffer_clear(&raw.got);
+    raw_peer_send(&raw, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    run_until(&b.loop, is_true, &first.is_here);
+    run_until(&b.loop, raw_has_request, NULL);
+    raw_peer_send(&raw, "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n");
+    run_until(&b.loop, is_true, &second.is_here);
+    assert_int_equal(second.status, 201);
+    bench_close(&b);
+}
+
 static void test_client__what_cannot_be_sent_is_refused_at_once(void **state)
 {
     (void)state;
@@ -501,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_client__warm_connection_takes_the_next_request),
         cmocka_unit_test(test_client__deadlines_free_the_queue_and_the_connection),
         cmocka_unit_test(test_client__idle_connection_is_closed_and_surplus_bytes_end_it),
+        cmocka_unit_test(test_client__refused_second_connection_leaves_the_queue_to_the_first),
         cmocka_unit_test(test_client__what_cannot_be_sent_is_refused_at_once),
         cmocka_unit_test(test_client__upgrade_hands_over_the_stream_with_what_came_behind),
         cmocka_unit_test(test_client__many_requests_share_few_connections),
