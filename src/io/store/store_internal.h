@@ -1,0 +1,61 @@
+/* What the files of the store's writing side share. */
+#ifndef IO_STORE_STORE_INTERNAL_H
+#define IO_STORE_STORE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "base/err.h"
+#include "core/model/order.h"
+#include "io/store/file_lock.h"
+
+enum statement {
+    BEGIN,
+    COMMIT,
+    ROLLBACK,
+    BOOKING_SAVE,
+    BOOKING_UNDO,
+    BOOKING_DONE,
+    SETTLE,
+    DATE_USER,
+    INSTALL_ID,
+    ORDER_IDS,
+    ORDER_PLACED,
+    ORDER_CHANGED,
+    FILL,
+    POSITION,
+    TOTALS,
+    ROUND_TRIP,
+    BOT_INSERT,
+    BOT_UPDATE,
+    BOT_TIES,
+    BOT_DELETE,
+    BOT_WANT,
+    LOAD_BOTS,
+    LOAD_TOTALS,
+    LOAD_POSITIONS,
+    LOAD_ORDERS,
+    LOAD_FILLS,
+    NEXT_ORDER_ID,
+    STATEMENT_COUNT
+};
+
+struct store {
+    sqlite3 *db;
+    struct file_lock lock;
+    char install_id[INSTALL_ID_SIZE];
+    bool in_transaction;
+    bool lost;   /* a write of this transaction failed: it must not be committed */
+    bool broken; /* a commit's outcome is unknown: no more writes */
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+};
+
+/* Of store_load.c; NULL for the statements that are store.c's. */
+extern const char *const store_load_texts[STATEMENT_COUNT];
+
+/* Sets a block of ids aside once order_id comes near the end of the last one. */
+enum err store_order_ids_reserve(struct store *s, uint64_t order_id) ERR_MUST_USE;
+
+#endif

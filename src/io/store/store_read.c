@@ -1,0 +1,211 @@
+/* Paged queries for people. */
+#include "io/store/store_read.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "io/store/database.h"
+#include "io/store/row_sql.h"
+#include "io/store/store.h"
+
+/* Every list has three statements: where a page begins (the time of the row before it), the page of
+ * all bots, the page of one. Two texts, not one with "or bot_id is any", so that each walks an index
+ * in order and stops after `limit` rows. */
+#define PLACE(table) "SELECT created_ms FROM " table " WHERE user_id = ?1 AND id = ?2"
+#define PAGE(table, columns, filter)                                                               \
+    "SELECT " columns " FROM " table " WHERE user_id = ?1 AND " filter                             \
+    " AND (created_ms, id) < (?3, ?4) ORDER BY created_ms DESC, id DESC LIMIT ?5"
+/* ?2 must appear in every text; for all bots it is 0. */
+#define OF_ALL "?2 = 0"
+#define OF_ONE "bot_id = ?2"
+#define LIVING " AND deleted_ms IS NULL"
+
+enum query {
+    BOT_ONE,
+    ORDER_ONE,
+    BOTS_PLACE,
+    BOTS_ALL,
+    ORDERS_PLACE,
+    ORDERS_ALL,
+    ORDERS_OF_BOT,
+    FILLS_PLACE,
+    FILLS_ALL,
+    FILLS_OF_BOT,
+    TRIPS_PLACE,
+    TRIPS_ALL,
+    TRIPS_OF_BOT,
+    QUERY_COUNT
+};
+
+struct store_reader {
+    sqlite3 *db;
+    sqlite3_stmt *queries[QUERY_COUNT];
+};
+
+static const char *const query_texts[QUERY_COUNT] = {
+    [BOT_ONE] = "SELECT " BOT_COLUMNS " FROM bots WHERE user_id = ?1 AND id = ?2" LIVING,
+    [ORDER_ONE] = "SELECT " ORDER_COLUMNS " FROM orders WHERE user_id = ?1 AND id = ?2",
+    [BOTS_PLACE] = PLACE("bots"),
+    [BOTS_ALL] = PAGE("bots", BOT_COLUMNS, OF_ALL LIVING),
+    [ORDERS_PLACE] = PLACE("orders"),
+    [ORDERS_ALL] = PAGE("orders", ORDER_COLUMNS, OF_ALL),
+    [ORDERS_OF_BOT] = PAGE("orders", ORDER_COLUMNS, OF_ONE),
+    [FILLS_PLACE] = PLACE("fills"),
+    [FILLS_ALL] = PAGE("fills", FILL_COLUMNS, OF_ALL),
+    [FILLS_OF_BOT] = PAGE("fills", FILL_COLUMNS, OF_ONE),
+    [TRIPS_PLACE] = PLACE("round_trips"),
+    [TRIPS_ALL] = PAGE("round_trips", ROUND_TRIP_COLUMNS, OF_ALL),
+    [TRIPS_OF_BOT] = PAGE("round_trips", ROUND_TRIP_COLUMNS, OF_ONE),
+};
+
+static enum err find_one(sqlite3_stmt *query, uint64_t user_id, uint64_t id);
+static enum err start_page(struct store_reader *r, enum query place, const struct store_page *page,
+                           sqlite3_stmt *rows);
+
+enum err store_reader_open(const char *path, struct store_reader **out)
+{
+    *out = NULL;
+    struct store_reader *r = calloc(1, sizeof *r);
+    if (!r) return err_set(ERR_NO_MEMORY, "out of memory");
+    enum err err = database_open(path, DATABASE_READ, STORE_BUSY_TIMEOUT_MS, &r->db);
+    for (int i = 0; !err && i < QUERY_COUNT; i++) {
+        err = database_prepare(r->db, query_texts[i], &r->queries[i]);
+    }
+    if (err) {
+        store_reader_close(r);
+        return err_note(err, "while opening the store for reading");
+    }
+    *out = r;
+    return OK;
+}
+
+void store_reader_close(struct store_reader *r)
+{
+    if (!r) return;
+    for (int i = 0; i < QUERY_COUNT; i++) sqlite3_finalize(r->queries[i]);
+    const int code = sqlite3_close(r->db);
+    CHECK(code == SQLITE_OK);
+    free(r);
+}
+
+enum err store_read_bot(struct store_reader *r, uint64_t user_id, uint64_t bot_id,
+                        struct store_bot *out)
+{
+    sqlite3_stmt *query = r->queries[BOT_ONE];
+    enum err err = find_one(query, user_id, bot_id);
+    if (!err) err = row_bot(query, out);
+    sqlite3_reset(query);
+    return err;
+}
+
+enum err store_read_order(struct store_reader *r, uint64_t user_id, uint64_t order_id,
+                          struct store_order *out)
+{
+    sqlite3_stmt *query = r->queries[ORDER_ONE];
+    enum err err = find_one(query, user_id, order_id);
+    if (!err) err = row_order(query, out);
+    sqlite3_reset(query);
+    return err;
+}
+
+enum err store_read_bots(struct store_reader *r, const struct store_page *page,
+                         void (*on_bot)(void *user, const struct store_bot *bot), void *user)
+{
+    CHECK(page->bot_id == 0);
+    sqlite3_stmt *rows = r->queries[BOTS_ALL];
+    struct store_bot bot;
+    bool more;
+    enum err err = start_page(r, BOTS_PLACE, page, rows);
+    while (!err && !(err = database_next(rows, &more)) && more) {
+        err = row_bot(rows, &bot);
+        if (!err) on_bot(user, &bot);
+    }
+    sqlite3_reset(rows);
+    return err;
+}
+
+enum err store_read_orders(struct store_reader *r, const struct store_page *page,
+                           void (*on_order)(void *user, const struct store_order *order),
+                           void *user)
+{
+    sqlite3_stmt *rows = r->queries[page->bot_id ? ORDERS_OF_BOT : ORDERS_ALL];
+    struct store_order order;
+    bool more;
+    enum err err = start_page(r, ORDERS_PLACE, page, rows);
+    while (!err && !(err = database_next(rows, &more)) && more) {
+        err = row_order(rows, &order);
+        if (!err) on_order(user, &order);
+    }
+    sqlite3_reset(rows);
+    return err;
+}
+
+enum err store_read_fills(struct store_reader *r, const struct store_page *page,
+                          void (*on_fill)(void *user, const struct store_fill *fill), void *user)
+{
+    sqlite3_stmt *rows = r->queries[page->bot_id ? FILLS_OF_BOT : FILLS_ALL];
+    struct store_fill fill;
+    bool more;
+    enum err err = start_page(r, FILLS_PLACE, page, rows);
+    while (!err && !(err = database_next(rows, &more)) && more) {
+        err = row_fill(rows, &fill);
+        if (!err) on_fill(user, &fill);
+    }
+    sqlite3_reset(rows);
+    return err;
+}
+
+enum err store_read_round_trips(struct store_reader *r, const struct store_page *page,
+                                void (*on_trip)(void *user, const struct store_round_trip *trip),
+                                void *user)
+{
+    sqlite3_stmt *rows = r->queries[page->bot_id ? TRIPS_OF_BOT : TRIPS_ALL];
+    struct store_round_trip trip;
+    bool more;
+    enum err err = start_page(r, TRIPS_PLACE, page, rows);
+    while (!err && !(err = database_next(rows, &more)) && more) {
+        err = row_round_trip(rows, &trip);
+        if (!err) on_trip(user, &trip);
+    }
+    sqlite3_reset(rows);
+    return err;
+}
+
+static enum err find_one(sqlite3_stmt *query, uint64_t user_id, uint64_t id)
+{
+    struct binder b;
+    bind_start(&b, query);
+    bind_u64(&b, user_id);
+    bind_u64(&b, id);
+    bool more = false;
+    enum err err = bind_end(&b);
+    if (!err) err = database_next(query, &more);
+    if (!err && !more) {
+        err = err_set(ERR_NOT_FOUND, "there is no such row %llu", (unsigned long long)id);
+    }
+    return err;
+}
+
+/* A page that begins behind a row which is not this user's is empty. */
+static enum err start_page(struct store_reader *r, enum query place, const struct store_page *page,
+                           sqlite3_stmt *rows)
+{
+    CHECK(page->limit >= 1 && page->limit <= STORE_PAGE_MAX);
+    int64_t time_ms = INT64_MAX, id = INT64_MAX;
+    if (page->before_id) {
+        sqlite3_stmt *query = r->queries[place];
+        enum err err = find_one(query, page->user_id, page->before_id);
+        time_ms = err ? INT64_MIN : sqlite3_column_int64(query, 0);
+        id = (int64_t)page->before_id;
+        sqlite3_reset(query);
+        if (err && err != ERR_NOT_FOUND) return err;
+    }
+    struct binder b;
+    bind_start(&b, rows);
+    bind_u64(&b, page->user_id);
+    bind_u64(&b, page->bot_id);
+    bind_i64(&b, time_ms);
+    bind_i64(&b, id);
+    bind_i64(&b, page->limit);
+    return bind_end(&b);
+}

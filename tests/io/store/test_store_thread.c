@@ -1,0 +1,280 @@
+/* The store thread: group commit, order of acks, failing commands, a failing disk. */
+#include "cmocka_all.h"
+
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault_vfs.h"
+#include "fixture.h"
+#include "io/store/store_thread.h"
+
+enum { SLOTS = 1024 };
+
+struct harness {
+    struct store *store;
+    struct store_thread *thread;
+    sem_t woken;
+    uint64_t next_command, next_ack;
+};
+
+static void wake(void *user)
+{
+    struct harness *h = user;
+    sem_post(&h->woken);
+}
+
+static void start(struct harness *h, const struct fixture *f, uint32_t slots)
+{
+    memset(h, 0, sizeof *h);
+    sem_init(&h->woken, 0, 0);
+    h->store = open_store(f);
+    const struct store_thread_options options = {
+        .store = h->store, .slot_count = slots, .wake = wake, .user = h};
+    assert_ok(store_thread_start(&options, &h->thread));
+}
+
+static void stop(struct harness *h)
+{
+    store_thread_free(h->thread);
+    store_close(h->store);
+    sem_destroy(&h->woken);
+}
+
+/* The next ack, in the order of the commands. */
+static struct store_ack await(struct harness *h)
+{
+    struct store_ack ack;
+    while (!store_thread_pop_ack(h->thread, &ack)) sem_wait(&h->woken);
+    assert_int_equal(ack.id, ++h->next_ack);
+    return ack;
+}
+
+static bool push(struct harness *h, struct store_command *c)
+{
+    c->id = h->next_command + 1;
+    if (!store_thread_push(h->thread, c)) return false;
+    h->next_command++;
+    return true;
+}
+
+static struct store_command insert_command(void)
+{
+    struct store_command c = {.kind = STORE_BOT_INSERT};
+    c.bot = malloc(sizeof *c.bot);
+    *c.bot = sample_bot();
+    return c;
+}
+
+static uint64_t insert_bot(struct harness *h)
+{
+    struct store_command c = insert_command();
+    assert_true(push(h, &c));
+    const struct store_ack ack = await(h);
+    assert_int_equal(ack.err, OK);
+    return ack.row_id;
+}
+
+static struct store_command placed(uint64_t id, uint64_t bot)
+{
+    struct store_command c;
+    memset(&c, 0, sizeof c);
+    c.kind = STORE_ORDER_PLACED;
+    c.order = sample_order(id, bot);
+    return c;
+}
+
+static void test_store_thread__thousands_of_commands_in_few_commits(void **state)
+{
+    const struct fixture *f = *state;
+    struct harness h;
+    start(&h, f, SLOTS);
+    const uint64_t bot = insert_bot(&h);
+    for (uint64_t id = 1; id <= 5000; id++) {
+        struct store_command c = placed(id, bot);
+        while (!push(&h, &c)) assert_int_equal(await(&h).err, OK);
+        struct store_command fill = {.kind = STORE_FILL_BOOKED};
+        fill.booking = sample_booking(&c.order, id, (int64_t)id);
+        while (!push(&h, &fill)) assert_int_equal(await(&h).err, OK);
+    }
+    while (h.next_ack < h.next_command) assert_int_equal(await(&h).err, OK);
+    const struct store_thread_counters counters = store_thread_counters(h.thread);
+    assert_int_equal(counters.commands, 10001);
+    assert_int_equal(counters.refused, 0);
+    assert_true(counters.batches < 5000);
+    print_message("%u commits for 10001 commands\n", (unsigned)counters.batches);
+    stop(&h);
+    assert_int_equal(query_i64(f, "SELECT count(*) FROM fills"), 5000);
+    assert_int_equal(query_i64(f, "SELECT base FROM positions"), 5000);
+}
+
+static void test_store_thread__full_ring_refuses(void **state)
+{
+    const struct fixture *f = *state;
+    struct harness h;
+    start(&h, f, 2);
+    for (int round = 0; round < 50; round++) {
+        struct store_command c[3] = {insert_command(), insert_command(), insert_command()};
+        assert_true(push(&h, &c[0]));
+        assert_true(push(&h, &c[1]));
+        /* Full whether the thread took them or not: their acks were not popped. */
+        assert_false(push(&h, &c[2]));
+        assert_int_equal(store_thread_pending(h.thread), 2);
+        free(c[2].bot);
+        await(&h);
+        await(&h);
+    }
+    stop(&h);
+    assert_int_equal(query_i64(f, "SELECT count(*) FROM bots"), 100);
+}
+
+static void test_store_thread__bad_command_does_not_take_others_with_it(void **state)
+{
+    const struct fixture *f = *state;
+    struct harness h;
+    start(&h, f, SLOTS);
+    const uint64_t bot = insert_bot(&h);
+    for (uint64_t id = 1; id <= 300; id++) {
+        struct store_command c = placed(id, id % 10 ? bot : bot + 7);
+        if (id % 10 == 5) c.order.order.qty.units = -1;
+        assert_true(push(&h, &c));
+    }
+    struct store_command last = placed(1, bot);
+    assert_true(push(&h, &last));
+    for (uint64_t id = 1; id <= 300; id++) {
+        assert_int_equal(await(&h).err, id % 10 == 0   ? ERR_NOT_FOUND
+                                        : id % 10 == 5 ? ERR_INVALID
+                                                       : OK);
+    }
+    assert_int_equal(await(&h).err, ERR_EXISTS);
+    stop(&h);
+    assert_int_equal(query_i64(f, "SELECT count(*) FROM orders"), 240);
+}
+
+static void test_store_thread__stop_carries_out_what_waits(void **state)
+{
+    const struct fixture *f = *state;
+    struct harness h;
+    start(&h, f, SLOTS);
+    const uint64_t bot = insert_bot(&h);
+    for (uint64_t id = 1; id <= 900; id++) {
+        struct store_command c = placed(id, bot);
+        assert_true(push(&h, &c));
+    }
+    store_thread_stop(h.thread);
+    struct store_ack ack;
+    for (uint64_t id = 1; id <= 900; id++) {
+        assert_true(store_thread_pop_ack(h.thread, &ack));
+        assert_int_equal(ack.err, OK);
+    }
+    assert_false(store_thread_pop_ack(h.thread, &ack));
+    assert_int_equal(store_thread_pending(h.thread), 0);
+    stop(&h);
+    assert_int_equal(query_i64(f, "SELECT count(*) FROM orders"), 900);
+}
+
+static void test_store_thread__every_kind_of_command(void **state)
+{
+    const struct fixture *f = *state;
+    struct harness h;
+    start(&h, f, SLOTS);
+    const uint64_t bot = insert_bot(&h);
+    struct store_command c = insert_command();
+    c.kind = STORE_BOT_UPDATE;
+    c.bot->id = bot;
+    strcpy(c.bot->name, "Robert'); DROP TABLE bots;--");
+    assert_true(push(&h, &c));
+    c = (struct store_command){.kind = STORE_BOT_WANT, .target = {1, bot, true, NOW_MS}};
+    assert_true(push(&h, &c));
+    c.target.running = false;
+    assert_true(push(&h, &c));
+    c = (struct store_command){.kind = STORE_BOT_TOTALS,
+                               .totals = {.bot_id = bot, .totals = {.trades = 4}}};
+    assert_true(push(&h, &c));
+    c = placed(9, bot);
+    assert_true(push(&h, &c));
+    const struct store_order order = c.order;
+    c = (struct store_command){.kind = STORE_ORDER_CHANGED, .changed = order.order};
+    c.changed.state = ORDER_REJECTED;
+    c.changed.reason = ORDER_REASON_NEVER_ACCEPTED;
+    c.changed.venue_code = -2010;
+    assert_true(push(&h, &c));
+    c = (struct store_command){.kind = STORE_BOT_DELETE, .target = {1, bot, false, NOW_MS}};
+    assert_true(push(&h, &c));
+    for (int i = 0; i < 7; i++) assert_int_equal(await(&h).err, OK);
+    stop(&h);
+    assert_int_equal(query_i64(f, "SELECT count(*) FROM bots WHERE name LIKE '%DROP TABLE%'"
+                                  " AND deleted_ms IS NOT NULL"),
+                     1);
+    assert_int_equal(query_i64(f, "SELECT trades FROM bot_states"), 4);
+    assert_int_equal(query_i64(f, "SELECT venue_code FROM orders WHERE reason = 'never_accepted'"),
+                     -2010);
+}
+
+static void test_store_thread__failed_commit_refuses_all_that_follows(void **state)
+{
+    const struct fixture *f = *state;
+    fault_vfs_install();
+    struct harness h;
+    start(&h, f, SLOTS);
+    const uint64_t bot = insert_bot(&h);
+    fault_vfs_set(FAULT_SYNC, 0);
+    for (uint64_t id = 1; id <= 10; id++) {
+        struct store_command c = placed(id, bot);
+        assert_true(push(&h, &c));
+    }
+    for (int i = 0; i < 10; i++) assert_int_equal(await(&h).err, ERR_IO);
+    fault_vfs_set(FAULT_NONE, 0);
+    struct store_command c = placed(11, bot);
+    assert_true(push(&h, &c));
+    assert_int_equal(await(&h).err, ERR_IO);
+    c = insert_command();
+    assert_true(push(&h, &c));
+    assert_int_equal(await(&h).err, ERR_IO);
+    stop(&h);
+
+    start(&h, f, SLOTS);
+    c = placed(11, bot);
+    assert_true(push(&h, &c));
+    assert_int_equal(await(&h).err, OK);
+    stop(&h);
+}
+
+static void test_store_thread__full_disk_is_told_and_passes(void **state)
+{
+    const struct fixture *f = *state;
+    fault_vfs_install();
+    struct harness h;
+    start(&h, f, SLOTS);
+    const uint64_t bot = insert_bot(&h);
+    fault_vfs_set(FAULT_DISK_FULL, 0);
+    for (uint64_t id = 1; id <= 10; id++) {
+        struct store_command c = placed(id, bot);
+        assert_true(push(&h, &c));
+    }
+    for (int i = 0; i < 10; i++) assert_int_equal(await(&h).err, ERR_LIMIT);
+    fault_vfs_set(FAULT_NONE, 0);
+    for (uint64_t id = 1; id <= 10; id++) {
+        struct store_command c = placed(id, bot);
+        assert_true(push(&h, &c));
+    }
+    for (int i = 0; i < 10; i++) assert_int_equal(await(&h).err, OK);
+    stop(&h);
+    assert_int_equal(query_i64(f, "SELECT count(*) FROM orders"), 10);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_store_thread__thousands_of_commands_in_few_commits),
+        TEST(test_store_thread__full_ring_refuses),
+        TEST(test_store_thread__bad_command_does_not_take_others_with_it),
+        TEST(test_store_thread__stop_carries_out_what_waits),
+        TEST(test_store_thread__every_kind_of_command),
+        TEST(test_store_thread__failed_commit_refuses_all_that_follows),
+        TEST(test_store_thread__full_disk_is_told_and_passes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
