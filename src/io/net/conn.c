@@ -1,6 +1,7 @@
 /* One byte stream over uv_tcp_t, plain or TLS. */
 #include "io/net/conn.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,7 @@ struct write {
 
 static enum err conn_new(uv_loop_t *loop, const struct tls_context *tls, const char *host,
                          const struct conn_options *options, struct conn **out);
+static void ignore_sigpipe(void);
 static enum err tcp_init(struct conn *c);
 static void dial_literal_or_name(struct conn *c);
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses);
@@ -107,7 +109,7 @@ static _Thread_local char plain_buffer[16384]; /* a TLS record holds at most so 
 
 enum err conn_dial(uv_loop_t *loop, const struct conn_dial *dial, struct conn **out)
 {
-    struct conn *c;
+    struct conn *c = NULL;
     struct dialling *d = calloc(1, sizeof *d);
     if (!d) return err_set(ERR_NO_MEMORY, "no memory for a connection");
     if (!slice_copy(slice_of(dial->host), d->host, sizeof d->host)) {
@@ -139,7 +141,7 @@ enum err conn_accept(uv_stream_t *server, const struct tls_context *tls,
                      const struct conn_options *options, void (*on_gone)(void *owner), void *owner,
                      struct conn **out)
 {
-    struct conn *c;
+    struct conn *c = NULL;
     const enum err err = conn_new(server->loop, tls, NULL, options, &c);
     if (err) return err;
     c->on_gone = on_gone;
@@ -281,6 +283,8 @@ void conn_abort(struct conn *c)
 static enum err conn_new(uv_loop_t *loop, const struct tls_context *tls, const char *host,
                          const struct conn_options *options, struct conn **out)
 {
+    static uv_once_t once = UV_ONCE_INIT;
+    uv_once(&once, ignore_sigpipe);
     struct conn *c = calloc(1, sizeof *c);
     if (!c) return err_set(ERR_NO_MEMORY, "no memory for a connection");
     c->loop = loop;
@@ -299,6 +303,16 @@ static enum err conn_new(uv_loop_t *loop, const struct tls_context *tls, const c
     c->holds++;
     *out = c;
     return OK;
+}
+
+/* libuv writes without MSG_NOSIGNAL: a peer that resets would end the process. */
+static void ignore_sigpipe(void)
+{
+    struct sigaction action;
+    CHECK(sigaction(SIGPIPE, NULL, &action) == 0);
+    if (action.sa_handler != SIG_DFL) return;
+    action = (struct sigaction){.sa_handler = SIG_IGN};
+    CHECK(sigaction(SIGPIPE, &action, NULL) == 0);
 }
 
 static enum err tcp_init(struct conn *c)

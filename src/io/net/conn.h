@@ -21,6 +21,9 @@
  * protocol refused), ERR_IO (the rest; on TLS also a stream cut without a close notice). A peer
  * that ends its half of the stream is treated as gone, after what waits has been flushed.
  *
+ * The first conn makes the process ignore SIGPIPE, unless it has a handler: writing to a peer that is
+ * gone is an error here, not a signal.
+ *
  * Thread: that of the loop. Source: RFC 9293; for TLS the OpenSSL manual, SSL over memory BIOs. */
 #ifndef IO_NET_CONN_H
 #define IO_NET_CONN_H

@@ -249,6 +249,24 @@ static void test_conn__close_flushes_what_waits_for_a_slow_reader(void **state)
     host_deinit(&h);
 }
 
+static void test_conn__writing_to_a_peer_that_reset_is_an_error_not_a_signal(void **state)
+{
+    (void)state;
+    struct host h;
+    struct raw_peer client;
+    host_init(&h, NULL, (struct conn_options){0});
+    raw_peer_dial(&client, &h.loop, listener_port(h.listener));
+    run_until(&h.loop, is_true, &client.is_open);
+    run_until(&h.loop, is_true, &h.peers[0].is_open);
+    conn_abort(client.conn);
+    /* The first write draws a reset, the next ones meet a broken pipe. */
+    for (int i = 0; i < 3; i++) raw_peer_send(&h.peers[0], "x");
+    run_until(&h.loop, is_true, &h.peers[0].is_closed);
+    assert_int_equal(h.peers[0].reason, ERR_IO);
+    raw_peer_deinit(&client);
+    host_deinit(&h);
+}
+
 static void test_conn__unread_bytes_come_first(void **state)
 {
     (void)state;
@@ -429,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_listener__over_the_limit_closes_unheard),
         cmocka_unit_test(test_conn__reader_that_stops_hits_the_limit_and_shared_bytes_are_released),
         cmocka_unit_test(test_conn__close_flushes_what_waits_for_a_slow_reader),
+        cmocka_unit_test(test_conn__writing_to_a_peer_that_reset_is_an_error_not_a_signal),
         cmocka_unit_test(test_conn__unread_bytes_come_first),
         cmocka_unit_test(test_tls__trusted_chain_and_name_opens),
         cmocka_unit_test(test_tls__untrusted_chain_is_refused),

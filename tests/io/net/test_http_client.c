@@ -380,7 +380,7 @@ static void test_client__refused_second_connection_leaves_the_queue_to_the_first
     uv_timer_t timer = {.data = &is_over};
     uv_timer_init(&b.loop, &timer);
     uv_timer_start(&timer, on_time, 30, 0);
-    for (; !is_over; turns++) uv_run(&b.loop, UV_RUN_ONCE);
+    for (; !is_true(&is_over); turns++) uv_run(&b.loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&timer, NULL);
     assert_true(turns < 20); /* it does not spin */
     assert_false(second.is_here);
