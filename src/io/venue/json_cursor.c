@@ -191,32 +191,54 @@ bool cursor_decimal(struct json_cursor *c, unsigned scale, int64_t *out)
            cursor_refuse(c, "decimal malformed or beyond its scale");
 }
 
-bool cursor_decimal_limit(struct json_cursor *c, unsigned scale, enum rounding mode, int64_t *out)
+/* Is it digits, and perhaps a dot with digits on both sides? *rest: are there others than zeros from
+ * `kept` on? */
+static bool is_unsigned_decimal(struct slice text, size_t whole, size_t kept, bool *rest)
+{
+    *rest = false;
+    if (whole == 0 || whole + 1 == text.size) return false;
+    for (size_t i = 0; i < text.size; i++) {
+        if (i == whole) continue;
+        if (text.data[i] < '0' || text.data[i] > '9') return false;
+        *rest |= i >= kept && text.data[i] != '0';
+    }
+    return true;
+}
+
+static bool read_rounded(struct json_cursor *c, unsigned scale, enum rounding mode, int64_t *out,
+                         bool *exact, bool *overflow)
 {
     struct slice text;
     int64_t value;
+    bool rest;
     if (!cursor_string(c, &text, NULL)) return false;
     const char *dot = memchr(text.data, '.', text.size);
     const size_t whole = dot ? (size_t)(dot - text.data) : text.size;
     size_t kept = text.size;
     if (dot && kept > whole + 1 + scale) kept = whole + 1 + scale;
     if (kept == whole + 1) kept = whole; /* no dot without a digit behind it */
-
-    bool rest = false;
-    size_t digits = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        if (i == whole) continue;
-        if (text.data[i] < '0' || text.data[i] > '9') return cursor_refuse(c, "limit malformed");
-        rest |= i >= kept && text.data[i] != '0';
-        digits++;
-    }
-    if (digits == 0 || whole == 0 || (dot && whole + 1 == text.size))
-        return cursor_refuse(c, "limit malformed");
+    if (!is_unsigned_decimal(text, whole, kept, &rest))
+        return cursor_refuse(c, "malformed decimal");
     /* All digits are sound, so only an overflow is left to fail. */
-    if (!decimal_parse(text.data, kept, scale, &value)) value = INT64_MAX;
-    if (rest && mode == ROUND_UP && value < INT64_MAX) value++;
-    *out = value;
+    *overflow = !decimal_parse(text.data, kept, scale, &value) ||
+                (rest && mode == ROUND_UP && __builtin_add_overflow(value, 1, &value));
+    *exact = !rest;
+    *out = *overflow ? INT64_MAX : value;
     return true;
+}
+
+bool cursor_decimal_rounded(struct json_cursor *c, unsigned scale, enum rounding mode, int64_t *out,
+                            bool *exact)
+{
+    bool overflow;
+    return read_rounded(c, scale, mode, out, exact, &overflow) &&
+           (!overflow || cursor_refuse(c, "decimal too large"));
+}
+
+bool cursor_decimal_limit(struct json_cursor *c, unsigned scale, enum rounding mode, int64_t *out)
+{
+    bool exact, overflow;
+    return read_rounded(c, scale, mode, out, &exact, &overflow);
 }
 
 bool cursor_bool(struct json_cursor *c, bool *out)

@@ -62,6 +62,7 @@ enum err binance_read_depth(struct slice body, const struct instrument *i, struc
     struct json_cursor c;
     struct slice key;
     uint32_t used = 0;
+    uint64_t odd = 0;
     *out = (struct binance_depth){0};
     bool has_id = false;
     cursor_init(&c, body);
@@ -73,7 +74,7 @@ enum err binance_read_depth(struct slice body, const struct instrument *i, struc
         } else if (bids || asks) {
             if (bids ? out->bids != NULL : out->asks != NULL) cursor_refuse(&c, "key given twice");
             const uint32_t from = used;
-            binance_read_levels(&c, i->price_scale, i->qty_scale, levels, capacity, &used);
+            binance_read_levels(&c, i->price_scale, i->qty_scale, levels, capacity, &used, &odd);
             *(bids ? &out->bids : &out->asks) = levels + from;
             *(bids ? &out->bid_count : &out->ask_count) = used - from;
         } else {
@@ -107,11 +108,14 @@ static void read_kline_row(struct json_cursor *c, const struct instrument *i, st
     cursor_enter_array(c);
     const bool whole =
         cursor_next_element(c) && cursor_i64(c, &out->open_ms) && cursor_next_element(c) &&
-        cursor_decimal(c, i->price_scale, &out->open.units) && cursor_next_element(c) &&
-        cursor_decimal(c, i->price_scale, &out->high.units) && cursor_next_element(c) &&
-        cursor_decimal(c, i->price_scale, &out->low.units) && cursor_next_element(c) &&
-        cursor_decimal(c, i->price_scale, &out->close.units) && cursor_next_element(c) &&
-        cursor_decimal(c, i->qty_scale, &out->volume.units);
+        binance_read_market_price(c, i->price_scale, ROUND_DOWN, &out->open) &&
+        cursor_next_element(c) &&
+        binance_read_market_price(c, i->price_scale, ROUND_DOWN, &out->high) &&
+        cursor_next_element(c) &&
+        binance_read_market_price(c, i->price_scale, ROUND_DOWN, &out->low) &&
+        cursor_next_element(c) &&
+        binance_read_market_price(c, i->price_scale, ROUND_DOWN, &out->close) &&
+        cursor_next_element(c) && binance_read_market_qty(c, i->qty_scale, &out->volume);
     if (!whole) cursor_refuse(c, "kline too short");
     while (cursor_next_element(c)) cursor_skip(c);
     if (!c->error && (out->open_ms < 0 || !candle_is_sound(out)))
@@ -147,9 +151,9 @@ static void read_print(struct json_cursor *c, const struct instrument *i, struct
         if (slice_is(key, "id"))
             seen |= cursor_u64(c, &out->id) ? 1 : 0;
         else if (slice_is(key, "price"))
-            seen |= cursor_decimal(c, i->price_scale, &out->price.units) ? 2 : 0;
+            seen |= binance_read_market_price(c, i->price_scale, ROUND_DOWN, &out->price) ? 2 : 0;
         else if (slice_is(key, "qty"))
-            seen |= cursor_decimal(c, i->qty_scale, &out->qty.units) ? 4 : 0;
+            seen |= binance_read_market_qty(c, i->qty_scale, &out->qty) ? 4 : 0;
         else if (slice_is(key, "time"))
             seen |= cursor_i64(c, &out->time_ms) ? 8 : 0;
         else if (slice_is(key, "isBuyerMaker"))

@@ -14,8 +14,14 @@
 bool binance_straight_decode(struct binance_decoder *d, struct slice frame,
                              struct binance_frame *out);
 
-/* Reads an array of levels behind the *count that are in the array already. */
+/* Reads an array of levels behind the *count that are in the array already; *odd counts those left out
+ * because the price scale cannot hold their price. */
 bool binance_read_levels(struct json_cursor *c, unsigned price_scale, unsigned qty_scale,
-                         struct level *levels, uint32_t capacity, uint32_t *count);
+                         struct level *levels, uint32_t capacity, uint32_t *count, uint64_t *odd);
+/* A quantity of market data: rounded down, but what is there never reads as 0. */
+bool binance_read_market_qty(struct json_cursor *c, unsigned scale, struct qty *out);
+/* A price of market data, rounded where it is finer than the scale. */
+bool binance_read_market_price(struct json_cursor *c, unsigned scale, enum rounding mode,
+                               struct price *out);
 
 #endif

@@ -233,16 +233,29 @@ static bool refuse_unless(struct json_cursor *c, bool sound, const char *cause)
     return !c->error && (sound || cursor_refuse(c, cause));
 }
 
+bool binance_read_market_price(struct json_cursor *c, unsigned scale, enum rounding mode,
+                               struct price *out)
+{
+    bool exact;
+    return cursor_decimal_rounded(c, scale, mode, &out->units, &exact);
+}
+
+bool binance_read_market_qty(struct json_cursor *c, unsigned scale, struct qty *out)
+{
+    bool exact;
+    if (!cursor_decimal_rounded(c, scale, ROUND_DOWN, &out->units, &exact)) return false;
+    if (out->units == 0 && !exact) out->units = 1;
+    return true;
+}
+
 static bool read_price(struct json_cursor *c, const struct binance_symbol *s, struct price *out)
 {
-    return cursor_decimal(c, s->price_scale, &out->units) &&
-           (out->units >= 0 || cursor_refuse(c, "negative price"));
+    return binance_read_market_price(c, s->price_scale, ROUND_DOWN, out);
 }
 
 static bool read_qty(struct json_cursor *c, const struct binance_symbol *s, struct qty *out)
 {
-    return cursor_decimal(c, s->qty_scale, &out->units) &&
-           (out->units >= 0 || cursor_refuse(c, "negative quantity"));
+    return binance_read_market_qty(c, s->qty_scale, out);
 }
 
 static bool read_time(struct json_cursor *c, int64_t *out)
@@ -296,22 +309,31 @@ static bool read_agg_trade(struct binance_decoder *d, struct json_cursor *c,
     return refuse_unless(c, a->print.price.units > 0 && a->print.qty.units > 0, "trade of nothing");
 }
 
-/* [["price","quantity",…],…] behind the levels that are there already. */
+/* ["price","quantity",…]; false where the level is to be left out, or on failure. */
+static bool read_level(struct json_cursor *c, unsigned price_scale, unsigned qty_scale,
+                       struct level *out)
+{
+    bool exact = false;
+    cursor_enter_array(c);
+    if (!cursor_next_element(c) ||
+        !cursor_decimal_rounded(c, price_scale, ROUND_DOWN, &out->price.units, &exact) ||
+        !cursor_next_element(c) || !binance_read_market_qty(c, qty_scale, &out->qty))
+        return cursor_refuse(c, "level without price and quantity");
+    while (cursor_next_element(c)) cursor_skip(c);
+    if (exact && out->price.units == 0) return cursor_refuse(c, "level at a price of 0");
+    return exact && !c->error;
+}
+
 bool binance_read_levels(struct json_cursor *c, unsigned price_scale, unsigned qty_scale,
-                         struct level *levels, uint32_t capacity, uint32_t *count)
+                         struct level *levels, uint32_t capacity, uint32_t *count, uint64_t *odd)
 {
     cursor_enter_array(c);
     while (cursor_next_element(c)) {
         if (*count == capacity) return cursor_refuse(c, BINANCE_TOO_MANY_LEVELS);
-        struct level *level = &levels[*count];
-        cursor_enter_array(c);
-        if (!cursor_next_element(c) || !cursor_decimal(c, price_scale, &level->price.units) ||
-            !cursor_next_element(c) || !cursor_decimal(c, qty_scale, &level->qty.units))
-            return cursor_refuse(c, "level without price and quantity");
-        while (cursor_next_element(c)) cursor_skip(c);
-        if (level->price.units <= 0 || level->qty.units < 0)
-            return cursor_refuse(c, "absurd level");
-        ++*count;
+        if (read_level(c, price_scale, qty_scale, &levels[*count]))
+            ++*count;
+        else
+            ++*odd;
     }
     return !c->error;
 }
@@ -321,7 +343,8 @@ static void read_side(struct binance_decoder *d, struct json_cursor *c,
                       uint32_t *count)
 {
     const uint32_t from = *used;
-    binance_read_levels(c, s->price_scale, s->qty_scale, d->levels, d->level_capacity, used);
+    binance_read_levels(c, s->price_scale, s->qty_scale, d->levels, d->level_capacity, used,
+                        &d->odd_level_count);
     *levels = d->levels + from;
     *count = *used - from;
 }
@@ -376,7 +399,7 @@ static bool read_ticker_book(struct binance_decoder *d, struct json_cursor *c,
         case 'u': cursor_u64(c, &t->update_id); break;
         case 'b': read_price(c, s, &t->bid.price); break;
         case 'B': read_qty(c, s, &t->bid.qty); break;
-        case 'a': read_price(c, s, &t->ask.price); break;
+        case 'a': binance_read_market_price(c, s->price_scale, ROUND_UP, &t->ask.price); break;
         case 'A': read_qty(c, s, &t->ask.qty); break;
         }
     }

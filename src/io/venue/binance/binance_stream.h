@@ -102,6 +102,7 @@ struct binance_decoder {
     struct level *levels; /* the caller's; holds the levels of the last depth frame */
     uint32_t level_capacity;
     uint64_t frame_count, tolerant_count, unknown_count, foreign_count, malformed_count;
+    uint64_t odd_level_count; /* levels left out because their price is finer than the scale */
 };
 
 /* ERR_PARSE: not sound JSON or not the shape it claims. ERR_LIMIT: more levels than fit. */
