@@ -633,6 +633,19 @@ static void test_ws_deflate__takeover_reaches_back(void **state)
     buffer_deinit(&out);
 }
 
+static void test_ws_deflate__without_takeover_nothing_is_kept(void **state)
+{
+    (void)state;
+    struct ws_inflater i;
+    ws_inflater_init(&i, false);
+    struct buffer out = {0};
+    assert_int_equal(ws_inflate(&i, SLICE("\xf2\x48\xcd\xc9\xc9\x07\x00"), 5, &out), OK);
+    assert_false(i.is_open);
+    assert_int_equal(ws_inflate(&i, SLICE("\xf2\x00\x11\x00\x00"), 5, &out), ERR_INVALID);
+    ws_inflater_deinit(&i);
+    buffer_deinit(&out);
+}
+
 static void test_ws_deflate__bombs_and_broken_data(void **state)
 {
     (void)state;
@@ -647,10 +660,12 @@ static void test_ws_deflate__bombs_and_broken_data(void **state)
     inflate_both((struct slice){bomb.data, bomb.size / 2}, (size_t)8 << 20, ERR_INVALID, NULL);
     inflate_both(SLICE("\xff\xff\xff"), 100, ERR_INVALID, NULL);
     inflate_both(SLICE("Hello"), 100, ERR_INVALID, NULL);
+    inflate_both(SLICE("\x00\x09\x00\xf6\xffHe"), 100, ERR_INVALID, NULL);       /* stored, cut */
+    inflate_both(SLICE("\xf3\x48\xcd\xc9\xc9\x07\x00"), 100, ERR_INVALID, NULL); /* ends early */
 
     /* final blocks without end: each would cost a copy of the window */
     for (size_t i = 0; i < 2000; i++) memcpy(zeros + 2 * i, "\x03\x00", 2);
-    inflate_both((struct slice){zeros, 4000}, 100, ERR_INVALID, NULL);
+    inflate_both((struct slice){zeros, 4001}, 100, ERR_INVALID, NULL);
     free(zeros);
     buffer_deinit(&bomb);
     ws_deflater_deinit(&deflater);
@@ -677,6 +692,7 @@ int main(void)
         cmocka_unit_test(test_ws_deflate__round_trips),
         cmocka_unit_test(test_ws_deflate__examples_of_the_rfc),
         cmocka_unit_test(test_ws_deflate__takeover_reaches_back),
+        cmocka_unit_test(test_ws_deflate__without_takeover_nothing_is_kept),
         cmocka_unit_test(test_ws_deflate__bombs_and_broken_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
