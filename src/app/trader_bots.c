@@ -1,0 +1,460 @@
+/* Bots: restored from the store at start, made and steered by people later.
+ *
+ * A bot enters the engine in one go, once its venue knows its symbols and its history is fetched: ADD,
+ * what the store kept, its candles, and START if a person wants it to run. Until then it does not
+ * exist for the engine, so it can neither trade cold nor miss what came in between. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/trader_state.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "service/api/strategy_params.h"
+
+struct fetch {
+    struct errand *errand;
+    uint16_t instrument;
+    uint8_t timeframe;
+};
+
+static const struct store_bot *bot_of(const struct errand *errand)
+{
+    return errand->restored ? &errand->restored->bot : &errand->request.bot;
+}
+
+static void free_errand(struct errand *errand)
+{
+    restored_free(errand->restored);
+    free(errand->history);
+    free(errand);
+}
+
+struct seat *trader_seat(struct trader *t, uint64_t bot_id)
+{
+    /* Ids count up and seats are taken in order of entering: few bots, or found near their id. */
+    for (uint32_t i = t->seat_count; i-- > 0;)
+        if (t->seats[i].bot_id == bot_id) return &t->seats[i];
+    return NULL;
+}
+
+/* Names into numbers; watches the instruments. */
+static enum err build_config(struct trader *t, const struct store_bot *bot,
+                             struct bot_config *config)
+{
+    struct param_fault fault;
+    enum strategy_kind kind;
+    struct line *line = &t->lines[bot->venue];
+    *config = (struct bot_config){
+        .id = bot->id,
+        .user_id = bot->user_id,
+        .mode = bot->mode,
+        .timeframe = bot->timeframe,
+        .sizing_kind = bot->sizing_kind,
+        .sizing_value = bot->sizing_value,
+        .symbol_count = bot->symbol_count,
+        .quote_scale = bot->quote_scale,
+        .capital = bot->capital,
+        .risk = bot->risk,
+    };
+    if (!strategy_find(bot->strategy, &kind))
+        return err_set(ERR_INVALID, "unknown strategy %s", bot->strategy);
+    config->strategy = (uint8_t)kind;
+    enum err err = strategy_params_parse(kind, bot->params, config->params, &fault);
+    if (err) return err;
+    if (bot->mode == MODE_LIVE && !line->gateway)
+        return err_set(ERR_INVALID, "venue %s takes no live orders here", venue_name(line->venue));
+    for (unsigned i = 0; i < bot->symbol_count; i++) {
+        err = trader_watch(t, line, bot->symbols[i], &config->instruments[i]);
+        if (err) return err;
+        if (strcmp(t->instruments[config->instruments[i]].quote,
+                   t->instruments[config->instruments[0]].quote) != 0)
+            return err_set(ERR_INVALID, "%s and %s are not quoted in the same asset",
+                           bot->symbols[0], bot->symbols[i]);
+    }
+    if (!engine_has_room(t->engine, bot->symbol_count))
+        return err_set(ERR_LIMIT, "no room for another bot: %u run here already", t->seat_count);
+    return OK;
+}
+
+static void keep_history(struct errand *errand, const struct fetch *fetch,
+                         const struct candle *candles, size_t count)
+{
+    if (count == 0) return;
+    struct event *grown = realloc(errand->history, (errand->history_count + count) * sizeof *grown);
+    CHECK(grown);
+    errand->history = grown;
+    /* The last candle is still open: it will come whole by the stream. */
+    for (size_t i = 0; i + 1 < count; i++)
+        grown[errand->history_count++] = (struct event){
+            .kind = EVENT_CANDLE,
+            .instrument = fetch->instrument,
+            .candle = {.timeframe = fetch->timeframe, .history = true, .candle = candles[i]},
+        };
+}
+
+static void seat_bot(struct trader *t, struct errand *errand);
+
+static void on_history(void *user, enum err err, const struct candle *candles, size_t count)
+{
+    struct fetch *fetch = user;
+    struct errand *errand = fetch->errand;
+    if (err) {
+        log_warn("history_missing", "bot=%llu cause=%s", (unsigned long long)errand->config.id,
+                 err_text());
+        errand->failed = true;
+    } else {
+        keep_history(errand, fetch, candles, count);
+    }
+    free(fetch);
+    if (--errand->histories_left == 0) seat_bot(errand->trader, errand);
+}
+
+static enum err fetch_history(struct trader *t, struct errand *errand)
+{
+    const struct bot_config *config = &errand->config;
+    struct line *line = &t->lines[bot_of(errand)->venue];
+    const struct strategy_type *type = strategy_type((enum strategy_kind)config->strategy);
+    const uint32_t count = type->warm_up(config->params) + TRADER_WARM_UP_EXTRA;
+    errand->histories_left = 1; /* ours, until all fetches are on their way */
+    for (unsigned i = 0; i < config->symbol_count; i++) {
+        const uint16_t instrument = config->instruments[i];
+        enum err err = market_session_watch_candles(line->session, instrument,
+                                                    (enum timeframe)config->timeframe);
+        if (err) return err;
+        struct fetch *fetch = calloc(1, sizeof *fetch);
+        CHECK(fetch);
+        *fetch = (struct fetch){errand, instrument, config->timeframe};
+        errand->histories_left++;
+        err = market_session_fetch_candles(line->session, t->instruments[instrument].symbol,
+                                           (enum timeframe)config->timeframe, count, on_history,
+                                           fetch);
+        if (err) on_history(fetch, err, NULL, 0);
+    }
+    if (--errand->histories_left == 0) seat_bot(t, errand);
+    return OK;
+}
+
+static void restore_event(struct trader *t, const struct restored *r, uint16_t instrument,
+                          struct restore restore)
+{
+    struct event event = {.kind = EVENT_RESTORE, .instrument = instrument, .restore = restore};
+    event.restore.bot_id = r->bot.id;
+    trader_event(t, &event);
+}
+
+/* The engine's index of a row's instrument; false when its scales have changed since. */
+static bool same_market(const struct trader *t, const struct bot_config *config,
+                        const struct store_market *market, uint16_t *index)
+{
+    for (unsigned i = 0; i < config->symbol_count; i++) {
+        const struct instrument *rules = &t->instruments[config->instruments[i]];
+        if (strcmp(rules->symbol, market->symbol) != 0) continue;
+        *index = rules->index;
+        return rules->price_scale == market->price_scale && rules->qty_scale == market->qty_scale &&
+               rules->base_scale == market->base_scale && rules->quote_scale == market->quote_scale;
+    }
+    return false;
+}
+
+static void tell_scales(const struct store_market *market)
+{
+    log_error("scales_changed", "symbol=%s what=row_not_restored", market->symbol);
+}
+
+static void cancel_paper(struct trader *t, const struct order *order)
+{
+    /* The paper venue has no memory: what worked there is gone, and nothing more fills. */
+    struct event event = {
+        .kind = EVENT_ORDER,
+        .instrument = order->instrument,
+        .order = {.order_id = order->id, .input = ON_CANCELED, .reason = ORDER_REASON_NOT_SENT},
+    };
+    trader_event(t, &event);
+}
+
+static void restore_rows(struct trader *t, const struct bot_config *config, struct restored *r)
+{
+    uint16_t index;
+    if (r->has_totals)
+        restore_event(t, r, INSTRUMENT_NONE,
+                      (struct restore){.kind = RESTORE_BOT, .totals = r->totals});
+    for (size_t i = 0; i < r->position_count; i++) {
+        const struct store_position *p = &r->positions[i];
+        if (same_market(t, config, &p->market, &index))
+            restore_event(t, r, index,
+                          (struct restore){.kind = RESTORE_POSITION, .position = p->position});
+        else
+            tell_scales(&p->market);
+    }
+    for (size_t i = 0; i < r->fill_count; i++)
+        if (same_market(t, config, &r->fills[i].market, &index))
+            restore_event(t, r, index,
+                          (struct restore){.kind = RESTORE_FILL, .fill = r->fills[i].fill});
+    for (size_t i = 0; i < r->order_count; i++) {
+        struct order order = r->orders[i].order;
+        if (!same_market(t, config, &r->orders[i].market, &index)) {
+            tell_scales(&r->orders[i].market);
+            continue;
+        }
+        order.instrument = index;
+        restore_event(t, r, index, (struct restore){.kind = RESTORE_ORDER, .order = order});
+        if (order.mode == MODE_PAPER) cancel_paper(t, &order);
+    }
+}
+
+static void command(struct trader *t, uint64_t bot_id, enum bot_command what,
+                    const struct bot_config *config)
+{
+    struct event event = {
+        .kind = EVENT_BOT,
+        .instrument = INSTRUMENT_NONE,
+        .bot = {.command = (uint8_t)what, .bot_id = bot_id, .config = config},
+    };
+    trader_event(t, &event);
+}
+
+static void add_seat(struct trader *t, const struct errand *errand)
+{
+    CHECK(t->seat_count < TRADER_BOTS_MAX);
+    t->seats[t->seat_count++] = (struct seat){
+        .bot_id = errand->config.id,
+        .venue = (enum venue)bot_of(errand)->venue,
+        .changed = true,
+    };
+}
+
+/* Everything is there: into the engine. */
+static void seat_bot(struct trader *t, struct errand *errand)
+{
+    const struct bot_config *config = &errand->config;
+    command(t, config->id, BOT_COMMAND_ADD, config);
+    add_seat(t, errand);
+    for (size_t i = 0; i < errand->history_count; i++) {
+        errand->history[i].candle.bot_id = config->id;
+        trader_event(t, &errand->history[i]);
+    }
+    if (errand->restored) {
+        restore_rows(t, config, errand->restored);
+        const bool runs =
+            errand->restored->has_totals && errand->restored->totals.state != BOT_STOPPED;
+        if (errand->restored->bot.running && !runs)
+            command(t, config->id, BOT_COMMAND_START, NULL);
+        else if (!errand->restored->bot.running && runs)
+            command(t, config->id, BOT_COMMAND_STOP, NULL);
+    } else {
+        trader_answer(t, &errand->request, OK, "", config->id);
+    }
+    log_info("bot_ready", "bot=%llu candles=%zu", (unsigned long long)config->id,
+             errand->history_count);
+    free_errand(errand);
+}
+
+static void refuse_errand(struct trader *t, struct errand *errand, enum err err)
+{
+    if (errand->restored)
+        log_error("bot_not_restored", "bot=%llu cause=%s",
+                  (unsigned long long)errand->restored->bot.id, err_text());
+    else
+        trader_answer(t, &errand->request, err, err_text(), 0);
+    free_errand(errand);
+}
+
+static void give_up(struct trader *t, void *user, const char *why)
+{
+    refuse_errand(t, user, err_set(ERR_TIMEOUT, "%s", why));
+}
+
+/* A new bot whose venue is known: into the store, so that it has an id. */
+static void go_create(struct trader *t, void *user)
+{
+    struct errand *errand = user;
+    const enum err err = build_config(t, &errand->request.bot, &errand->config);
+    if (err) {
+        refuse_errand(t, errand, err);
+        return;
+    }
+    struct store_bot *bot = malloc(sizeof *bot);
+    CHECK(bot);
+    *bot = errand->request.bot;
+    struct store_command insert = {.kind = STORE_BOT_INSERT, .bot = bot};
+    struct pending what = {.kind = STORE_BOT_INSERT, .errand = errand};
+    trader_store_push(t, &insert, &what);
+}
+
+void trader_bot_create(struct trader *t, const struct desk_request *request)
+{
+    struct line *line = trader_line(t, (enum venue)request->bot.venue);
+    if (!line) {
+        trader_answer(t, request, ERR_UNSUPPORTED, err_text(), 0);
+        return;
+    }
+    struct errand *errand = calloc(1, sizeof *errand);
+    CHECK(errand);
+    *errand = (struct errand){.trader = t, .request = *request};
+    const struct waiting waiting = {.go = go_create,
+                                    .give_up = give_up,
+                                    .user = errand,
+                                    .deadline_ms = t->time_ms + TRADER_PATIENCE_MS};
+    trader_when_known(t, line, &waiting);
+}
+
+void trader_bot_durable(struct trader *t, struct errand *errand, const struct store_ack *ack)
+{
+    const struct desk_request *request = &errand->request;
+    if (ack->err != OK) {
+        refuse_errand(t, errand,
+                      err_set((enum err)ack->err, "the store refused it: %s",
+                              err_name((enum err)ack->err)));
+        return;
+    }
+    if (request->kind == DESK_BOT_CREATE) {
+        errand->config.id = ack->row_id;
+        const enum err err = fetch_history(t, errand);
+        if (err) refuse_errand(t, errand, err);
+        return;
+    }
+    command(t, request->bot_id,
+            request->kind == DESK_BOT_START ? BOT_COMMAND_START : BOT_COMMAND_STOP, NULL);
+    trader_answer(t, request, OK, "", request->bot_id);
+    free_errand(errand);
+}
+
+void trader_bot_want(struct trader *t, const struct desk_request *request, bool running)
+{
+    const struct bot_config *config = engine_bot_config(t->engine, request->bot_id);
+    if (!config || config->user_id != request->user_id) {
+        trader_answer(t, request, ERR_NOT_FOUND, "no such bot, or not ready yet", 0);
+        return;
+    }
+    struct errand *errand = calloc(1, sizeof *errand);
+    CHECK(errand);
+    *errand = (struct errand){.trader = t, .request = *request};
+    struct store_command want = {
+        .kind = STORE_BOT_WANT,
+        .target = {.user_id = request->user_id,
+                   .bot_id = request->bot_id,
+                   .running = running,
+                   .now_ms = t->time_ms},
+    };
+    struct pending what = {.kind = STORE_BOT_WANT, .errand = errand};
+    trader_store_push(t, &want, &what);
+}
+
+/* --- at start ------------------------------------------------------------------------------- */
+
+static void go_restore(struct trader *t, void *user)
+{
+    struct errand *errand = user;
+    enum err err = build_config(t, &errand->restored->bot, &errand->config);
+    if (!err) err = fetch_history(t, errand);
+    if (err) refuse_errand(t, errand, err);
+}
+
+void restored_free(struct restored *r)
+{
+    if (!r) return;
+    free(r->positions);
+    free(r->orders);
+    free(r->fills);
+    free(r);
+}
+
+static struct restored *find_restored(struct trader *t, uint64_t bot_id)
+{
+    struct restored *r = t->restored;
+    while (r && r->bot.id != bot_id) r = r->next;
+    return r;
+}
+
+/* Room for one more item of `size` bytes at the end of an array. */
+static void *grow(void *array, size_t count, size_t size)
+{
+    void *grown = realloc(array, (count + 1) * size);
+    CHECK(grown);
+    return grown;
+}
+
+static void on_bot(void *user, const struct store_bot *bot)
+{
+    struct trader *t = user;
+    struct restored *r = calloc(1, sizeof *r);
+    CHECK(r);
+    r->bot = *bot;
+    struct restored **last = &t->restored;
+    while (*last) last = &(*last)->next;
+    *last = r;
+}
+
+static void on_totals(void *user, const struct store_totals *totals)
+{
+    struct restored *r = find_restored(user, totals->bot_id);
+    if (!r) return;
+    r->totals = totals->totals;
+    r->has_totals = true;
+}
+
+static void on_position(void *user, const struct store_position *position)
+{
+    struct restored *r = find_restored(user, position->bot_id);
+    if (!r) return;
+    r->positions = grow(r->positions, r->position_count, sizeof *r->positions);
+    r->positions[r->position_count++] = *position;
+}
+
+static void on_order(void *user, const struct store_order *order)
+{
+    struct restored *r = find_restored(user, order->order.bot_id);
+    if (!r) return;
+    r->orders = grow(r->orders, r->order_count, sizeof *r->orders);
+    r->orders[r->order_count++] = *order;
+}
+
+static void on_fill(void *user, const struct store_fill *fill)
+{
+    struct restored *r = find_restored(user, fill->bot_id);
+    if (!r) return;
+    r->fills = grow(r->fills, r->fill_count, sizeof *r->fills);
+    r->fills[r->fill_count++] = *fill;
+}
+
+enum err trader_restore(struct trader *t)
+{
+    const struct store_loader loader = {
+        .user = t,
+        .on_bot = on_bot,
+        .on_totals = on_totals,
+        .on_position = on_position,
+        .on_order = on_order,
+        .on_fill = on_fill,
+        .fill_count = TRADER_FILLS_MAX / 2,
+    };
+    uint64_t next_order_id;
+    const enum err err = store_load(t->options.store, &loader, &next_order_id);
+    if (err) return err_note(err, "while restoring bots");
+    struct event counter = {
+        .kind = EVENT_RESTORE,
+        .instrument = INSTRUMENT_NONE,
+        .restore = {.kind = RESTORE_COUNTER, .next_order_id = next_order_id},
+    };
+    trader_event(t, &counter);
+    return OK;
+}
+
+void trader_restore_begin(struct trader *t)
+{
+    while (t->restored) {
+        struct restored *r = t->restored;
+        t->restored = r->next;
+        struct errand *errand = calloc(1, sizeof *errand);
+        CHECK(errand);
+        *errand = (struct errand){.trader = t, .restored = r};
+        struct line *line = trader_line(t, (enum venue)r->bot.venue);
+        if (!line) {
+            refuse_errand(t, errand, ERR_UNSUPPORTED);
+            continue;
+        }
+        const struct waiting waiting = {
+            .go = go_restore, .give_up = give_up, .user = errand, .deadline_ms = INT64_MAX};
+        trader_when_known(t, line, &waiting);
+    }
+}

@@ -1,0 +1,172 @@
+/* The sequencer: numbers and dates every event, journals it, steps the engine, and carries out what the
+ * engine answers. */
+#include <string.h>
+
+#include "app/trader_state.h"
+#include "base/check.h"
+#include "base/log.h"
+
+static const struct instrument *rules_of(const struct trader *t, uint16_t instrument)
+{
+    CHECK(instrument < t->instrument_count);
+    return &t->instruments[instrument];
+}
+
+/* The engine's answer to an order that we ourselves could not send. Stepped at the next tick, because
+ * the engine is in the middle of a step. */
+static void refuse(struct trader *t, const struct order *order)
+{
+    CHECK(t->paper_events.count < t->paper_events.capacity);
+    t->paper_events.items[t->paper_events.count++] = (struct event){
+        .kind = EVENT_ORDER,
+        .instrument = order->instrument,
+        .order = {.order_id = order->id,
+                  .input = ON_PROVED_ABSENT,
+                  .reason = ORDER_REASON_NOT_SENT},
+    };
+}
+
+static void place(struct trader *t, const struct order *order)
+{
+    const struct instrument *rules = rules_of(t, order->instrument);
+    /* What protects is recorded as long as there is any room; what adds risk waits for better times. */
+    if (order->purpose == PURPOSE_ENTRY && trader_store_busy(t)) {
+        log_warn("entry_refused", "order=%llu reason=store_backlog", (unsigned long long)order->id);
+        refuse(t, order);
+        return;
+    }
+    struct store_command command = {.kind = STORE_ORDER_PLACED};
+    struct pending what = {.kind = STORE_ORDER_PLACED, .order = *order};
+    command.order.order = *order;
+    command.order.market = store_market_of(rules);
+    client_id_write(store_install_id(t->options.store), order->id, command.order.client_order_id);
+    gateway_body(rules, order, command.order.client_order_id, command.order.body);
+    memcpy(what.body, command.order.body, sizeof what.body);
+    trader_store_push(t, &command, &what);
+}
+
+static void order_changed(struct trader *t, const struct order *order)
+{
+    struct store_command command = {.kind = STORE_ORDER_CHANGED, .changed = *order};
+    struct pending what = {.kind = STORE_ORDER_CHANGED};
+    trader_store_push(t, &command, &what);
+}
+
+static void fill_booked(struct trader *t, const struct action *a)
+{
+    struct store_command command = {.kind = STORE_FILL_BOOKED};
+    struct pending what = {.kind = STORE_FILL_BOOKED};
+    command.booking.bot_id = a->bot_id;
+    command.booking.market = store_market_of(rules_of(t, a->instrument));
+    command.booking.booking = a->booking;
+    trader_store_push(t, &command, &what);
+}
+
+static void bot_changed(struct trader *t, const struct action *a)
+{
+    const struct bot_config *config = engine_bot_config(t->engine, a->bot_id);
+    struct store_command command = {.kind = STORE_BOT_TOTALS};
+    struct pending what = {.kind = STORE_BOT_TOTALS};
+    command.totals = (struct store_totals){
+        .bot_id = a->bot_id, .quote_scale = config->quote_scale, .totals = a->totals};
+    trader_store_push(t, &command, &what);
+    log_info("bot_state", "bot=%llu state=%s reason=%s", (unsigned long long)a->bot_id,
+             bot_state_name((enum bot_state)a->totals.state),
+             bot_reason_name((enum bot_reason)a->totals.reason));
+}
+
+static void decided(struct trader *t, const struct action *a)
+{
+    const struct publication p = {
+        .kind = PUBLISH_DECISION,
+        .instrument = a->instrument,
+        .bot_id = a->bot_id,
+        .time_ms = a->time_ms,
+        .decision = a->decision,
+    };
+    trader_publish(t, &p);
+}
+
+static void query(struct trader *t, const struct order *order)
+{
+    const struct line *line = trader_line_of(t, order->instrument);
+    if (line->gateway) gateway_query(line->gateway, order);
+}
+
+static void carry_out(struct trader *t, const struct action *a)
+{
+    switch ((enum action_kind)a->kind) {
+    case ACTION_PLACE: place(t, &a->order); break;
+    case ACTION_QUERY: query(t, &a->order); break;
+    case ACTION_ORDER: order_changed(t, &a->order); break;
+    case ACTION_FILL: fill_booked(t, a); break;
+    case ACTION_BOT: bot_changed(t, a); break;
+    case ACTION_DECISION: decided(t, a); break;
+    case ACTION_RESYNC:
+        log_warn("book_wrong", "symbol=%s", rules_of(t, a->instrument)->symbol);
+        market_session_resync(trader_line_of(t, a->instrument)->session, a->instrument);
+        break;
+    }
+    if (a->kind == ACTION_DECISION || a->bot_id == 0) return;
+    struct seat *seat = trader_seat(t, a->bot_id);
+    if (seat) seat->changed = true;
+}
+
+static void step(struct trader *t, struct event *event)
+{
+    const int64_t now_ms = clock_wall_ms(&clock_system);
+    if (now_ms > t->time_ms) t->time_ms = now_ms; /* a wall clock that steps back waits */
+    event->seq = ++t->seq;
+    event->time_ms = t->time_ms;
+    if (t->journal) journal_event(t->journal, event);
+    engine_step(t->engine, event, &t->outbox);
+    for (uint32_t i = 0; i < t->outbox.count; i++) carry_out(t, &t->outbox.items[i]);
+    if (t->journal && event->kind != EVENT_BOOK && event->kind != EVENT_PRINT)
+        journal_mark(t->journal, engine_decision_hash(t->engine));
+}
+
+void trader_drain_paper(struct trader *t)
+{
+    for (uint32_t i = 0; i < t->paper_events.count; i++) {
+        struct event event = t->paper_events.items[i];
+        step(t, &event);
+    }
+    t->paper_events.count = 0;
+}
+
+static void publish_print(struct trader *t, const struct event *event)
+{
+    const struct publication p = {
+        .kind = PUBLISH_PRINT,
+        .instrument = event->instrument,
+        .time_ms = t->time_ms,
+        .print = event->print,
+    };
+    trader_publish(t, &p);
+}
+
+void trader_event(struct trader *t, struct event *event)
+{
+    step(t, event);
+    switch ((enum event_kind)event->kind) {
+    case EVENT_BOOK:
+        t->book_changed[event->instrument] = true;
+        sim_paper_on_book(&t->paper, event->instrument, t->time_ms, &t->paper_events);
+        break;
+    case EVENT_PRINT:
+        publish_print(t, event);
+        sim_paper_on_print(&t->paper, event->instrument, &event->print, t->time_ms,
+                           &t->paper_events);
+        break;
+    default: break;
+    }
+    trader_drain_paper(t);
+}
+
+void trader_tick(struct trader *t)
+{
+    struct event event = {.kind = EVENT_TIME, .instrument = INSTRUMENT_NONE};
+    step(t, &event);
+    sim_paper_on_time(&t->paper, t->time_ms, &t->paper_events);
+    trader_drain_paper(t);
+}

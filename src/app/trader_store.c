@@ -1,0 +1,120 @@
+/* Between the engine's actions and the store thread: commands in order, and what follows from acks. */
+#include <stdlib.h>
+
+#include "app/trader_state.h"
+#include "base/check.h"
+#include "base/log.h"
+
+/* What the store thread and the backlog can hold together. */
+enum { PENDING_SLOTS = TRADER_STORE_SLOTS + TRADER_BACKLOG_MAX };
+
+static void on_store_wake(void *user)
+{
+    uv_async_send(&((struct trader *)user)->store_wake);
+}
+
+/* Nothing that the store refuses is expected: it is told aloud, and what it means for money is decided
+ * here. */
+static void placed(struct trader *t, const struct pending *what, const struct store_ack *ack)
+{
+    if (ack->err != OK) {
+        log_error("order_not_recorded", "order=%llu err=%s", (unsigned long long)what->order.id,
+                  err_name((enum err)ack->err));
+        struct event event = {
+            .kind = EVENT_ORDER,
+            .instrument = what->order.instrument,
+            .order = {.order_id = what->order.id,
+                      .input = ON_PROVED_ABSENT,
+                      .reason = ORDER_REASON_NOT_SENT},
+        };
+        trader_event(t, &event);
+        return;
+    }
+    if (what->order.mode == MODE_LIVE) {
+        gateway_place(trader_line_of(t, what->order.instrument)->gateway, &what->order, what->body);
+        return;
+    }
+    sim_paper_place(&t->paper, &what->order, t->time_ms, &t->paper_events);
+    trader_drain_paper(t);
+}
+
+static void acked(struct trader *t, const struct store_ack *ack)
+{
+    CHECK(t->pending_count > 0);
+    const struct pending what = t->pending[t->pending_first];
+    CHECK(what.id == ack->id);
+    t->pending_first = (t->pending_first + 1) % PENDING_SLOTS;
+    if (--t->pending_count == 0) t->pending_first = 0; /* stay on the same few pages */
+    if (what.kind == STORE_ORDER_PLACED) {
+        placed(t, &what, ack);
+    } else if (what.errand) {
+        trader_bot_durable(t, what.errand, ack);
+    } else if (ack->err != OK && !(what.kind == STORE_FILL_BOOKED && ack->err == ERR_EXISTS)) {
+        log_error("store_refused", "kind=%u err=%s", what.kind, err_name((enum err)ack->err));
+    }
+}
+
+static void push_backlog(struct trader *t)
+{
+    while (t->backlog_count > 0 && store_thread_push(t->store, &t->backlog[t->backlog_first])) {
+        t->backlog_first = (t->backlog_first + 1) % TRADER_BACKLOG_MAX;
+        if (--t->backlog_count == 0) t->backlog_first = 0;
+    }
+}
+
+static void on_wake(uv_async_t *handle)
+{
+    struct trader *t = handle->data;
+    struct store_ack ack;
+    while (store_thread_pop_ack(t->store, &ack)) acked(t, &ack);
+    push_backlog(t);
+}
+
+enum err trader_store_open(struct trader *t)
+{
+    t->pending = calloc(PENDING_SLOTS, sizeof *t->pending);
+    t->backlog = calloc(TRADER_BACKLOG_MAX, sizeof *t->backlog);
+    if (!t->pending || !t->backlog) return err_set(ERR_NO_MEMORY, "cannot hold store commands");
+    const int code = uv_async_init(&t->loop, &t->store_wake, on_wake);
+    if (code) return err_set(ERR_IO, "cannot make a wake-up: %s", uv_strerror(code));
+    t->store_wake.data = t;
+    const struct store_thread_options options = {
+        .store = t->options.store,
+        .slot_count = TRADER_STORE_SLOTS,
+        .wake = on_store_wake,
+        .user = t,
+    };
+    return store_thread_start(&options, &t->store);
+}
+
+void trader_store_push(struct trader *t, struct store_command *command, struct pending *what)
+{
+    command->id = what->id = ++t->next_command_id;
+    CHECK(t->pending_count < PENDING_SLOTS);
+    t->pending[(t->pending_first + t->pending_count) % PENDING_SLOTS] = *what;
+    t->pending_count++;
+    if (t->backlog_count == 0 && store_thread_push(t->store, command)) return;
+    CHECK(t->backlog_count < TRADER_BACKLOG_MAX); /* stopping is safe, forgetting is not */
+    t->backlog[(t->backlog_first + t->backlog_count) % TRADER_BACKLOG_MAX] = *command;
+    t->backlog_count++;
+}
+
+bool trader_store_busy(const struct trader *t)
+{
+    return t->backlog_count > TRADER_BACKLOG_ENTRY_MAX;
+}
+
+void trader_store_close(struct trader *t)
+{
+    struct store_ack ack;
+    if (t->store) {
+        while (t->backlog_count > 0) {
+            push_backlog(t);
+            while (store_thread_pop_ack(t->store, &ack)) continue;
+        }
+        store_thread_stop(t->store);
+        store_thread_free(t->store);
+    }
+    free(t->pending);
+    free(t->backlog);
+}
