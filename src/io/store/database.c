@@ -111,5 +111,7 @@ static enum err configure(sqlite3 *db, enum database_access access, int busy_tim
     if (sqlite3_db_readonly(db, "main") == 1) {
         return err_set(ERR_IO, "the file or its folder is not writable");
     }
-    return database_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    /* What a savepoint needs to undo stays in memory: it must not cost a file a fill. */
+    return database_exec(
+        db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY");
 }
