@@ -83,7 +83,7 @@ bool cursor_enter_array(struct json_cursor *c)
 
 bool cursor_next_key(struct json_cursor *c, struct slice *key)
 {
-    bool more, escaped;
+    bool more = false, escaped = false;
     if (!close_with(c, '}', &more) || !more) return false;
     if (cursor_peek(c) != CURSOR_STRING) return cursor_refuse(c, "key expected");
     if (!cursor_string(c, key, &escaped)) return false;
@@ -98,7 +98,7 @@ bool cursor_next_key(struct json_cursor *c, struct slice *key)
 
 bool cursor_next_element(struct json_cursor *c)
 {
-    bool more;
+    bool more = false;
     return close_with(c, ']', &more) && more;
 }
 
@@ -230,14 +230,14 @@ static bool read_rounded(struct json_cursor *c, unsigned scale, enum rounding mo
 bool cursor_decimal_rounded(struct json_cursor *c, unsigned scale, enum rounding mode, int64_t *out,
                             bool *exact)
 {
-    bool overflow;
+    bool overflow = false;
     return read_rounded(c, scale, mode, out, exact, &overflow) &&
            (!overflow || cursor_refuse(c, "decimal too large"));
 }
 
 bool cursor_decimal_limit(struct json_cursor *c, unsigned scale, enum rounding mode, int64_t *out)
 {
-    bool exact, overflow;
+    bool exact = false, overflow = false;
     return read_rounded(c, scale, mode, out, &exact, &overflow);
 }
 
