@@ -49,6 +49,8 @@ void sim_stops_add(struct sim_exchange *e, uint32_t slot);
 void sim_stops_remove(struct sim_exchange *e, uint32_t slot);
 /* What an order must hold of its account for what is left of it; false on overflow. */
 bool sim_orders_lock_need(const struct sim_market *m, const struct sim_order *o, struct money *out);
+/* What the open orders and lists of an account hold of an asset (sim_query.c). */
+int64_t sim_orders_locked(const struct sim_exchange *e, uint32_t account, uint16_t asset);
 /* The asset that an order of this side holds. */
 uint16_t sim_orders_lock_asset(const struct sim_market *m, enum side side);
 

@@ -231,7 +231,8 @@ static void work_market(struct sim_exchange *e, uint32_t slot)
         o->locked = plan.cost;
     }
     const bool whole = plan.qty == o->qty.units;
-    match(e, slot, 0, plan.qty);
+    /* A dry plan walks on past what it may take, so that own orders in the way expire. */
+    match(e, slot, 0, plan.dry ? o->qty.units : plan.qty);
     if (!whole) sim_orders_close(e, slot, SIM_EXECUTION_EXPIRED, SIM_EXPIRED, SIM_EXPIRY_LIQUIDITY);
 }
 

@@ -1,16 +1,16 @@
 /* The paper venue: orders of paper bots filled against the live book of any market.
  *
- * - An order acts latency_ms after it was placed, on the book as it is then (a cancel too).
- * - What crosses the book takes: it walks the visible levels, each price made worse by
- *   slippage_ticks, never beyond a limit order's own price. A book's quantity is used once per change
- *   of the book: nothing we take leaves the real book, so two orders between changes share what is
- *   shown.
- * - Where the shown depth is too thin a market order is filled in part and the rest EXPIRED; with
- *   no live book at all it expires whole (ORDER_REASON_NO_LIQUIDITY).
- * - A limit order rests with the quantity shown at its price as its queue ahead. It fills as maker
- *   when a print trades through its price, or at its price after the queue ahead has traded; a level
- *   that shrinks below the queue ahead moves it up. A book that moves across its price fills it as
- *   maker.
+ * - An order acts latency_ms after it was placed, on the book as it is then; a cancel too.
+ * - What crosses the book takes. It walks the visible levels; each trade is slippage_ticks worse than its
+ *   level, but never beyond a limit order's own price. Quantity that paper orders took stays taken until
+ *   that book changes, so two orders between changes share what is shown.
+ * - Where the shown depth is too thin a market order is filled in part and the rest EXPIRED; a book that
+ *   is not live shows nothing (ORDER_REASON_NO_LIQUIDITY).
+ * - A limit order rests behind the quantity shown at its price. It fills as maker when a print trades
+ *   through its price, or at its price once the queue ahead has traded; a level that is shown smaller
+ *   than the queue ahead moves the order up. When the opposite side of the book comes to its price, it
+ *   fills as maker as far as that side's quantity goes. One print's quantity is used once, by orders in
+ *   order of arrival.
  * - Fees are in quote, rounded up. Trade ids count up from a base.
  *
  * Pure: what happened comes in, events come out, appended to the caller's array; one call writes at
@@ -44,11 +44,11 @@ struct paper_order {
 struct sim_paper {
     struct paper_config config;
     const struct instrument *instruments; /* by index; the caller's, for the life of this */
+    const struct book *const *books;      /* by instrument index; NULL for one without a book */
     uint32_t instrument_count;
-    const struct book *const *books; /* by instrument index; may hold NULL */
-    struct paper_order *orders;      /* in order of arrival; [0..count) */
+    struct paper_order *orders; /* in order of arrival; [0..count) */
     uint32_t count;
-    struct qty (*taken)[2]; /* by instrument and taker side: eaten since the book changed */
+    struct qty (*taken)[2]; /* by instrument and taker side: taken since the book changed */
     uint64_t next_trade_id;
 };
 
@@ -71,7 +71,8 @@ void sim_paper_place(struct sim_paper *p, const struct order *order, int64_t tim
 /* An order that is not there is answered with ON_CANCEL_REFUSED. */
 void sim_paper_cancel(struct sim_paper *p, uint64_t order_id, uint16_t instrument, int64_t time_ms,
                       struct paper_events *out);
-/* The book of that instrument has changed (the books[] pointer shows it). */
+/* The book of that instrument has changed (the books[] pointer shows it). Call sim_paper_on_time before
+ * the change is applied: what was due by then acts on the book as it was. */
 void sim_paper_on_book(struct sim_paper *p, uint16_t instrument, int64_t time_ms,
                        struct paper_events *out);
 void sim_paper_on_print(struct sim_paper *p, uint16_t instrument, const struct print *print,

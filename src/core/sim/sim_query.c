@@ -33,6 +33,11 @@ const struct sim_order *sim_exchange_order(const struct sim_exchange *e, uint32_
     return NULL;
 }
 
+static bool is_older(const struct sim_order *a, const struct sim_order *b)
+{
+    return a->created_ms != b->created_ms ? a->created_ms < b->created_ms : a->id < b->id;
+}
+
 uint32_t sim_exchange_open_orders(const struct sim_exchange *e, uint32_t account,
                                   uint16_t instrument, const struct sim_order **out, uint32_t max)
 {
@@ -40,8 +45,12 @@ uint32_t sim_exchange_open_orders(const struct sim_exchange *e, uint32_t account
     uint32_t count = 0;
     uint32_t slot = e->accounts[account].first_open;
     for (; slot && count < max; slot = e->orders[slot].next) {
-        if (instrument != INSTRUMENT_NONE && e->orders[slot].instrument != instrument) continue;
-        out[count++] = &e->orders[slot];
+        const struct sim_order *o = &e->orders[slot];
+        if (instrument != INSTRUMENT_NONE && o->instrument != instrument) continue;
+        /* The chain is in order but after a restore. */
+        uint32_t at = count++;
+        for (; at > 0 && is_older(o, out[at - 1]); at--) out[at] = out[at - 1];
+        out[at] = o;
     }
     return count;
 }
@@ -224,8 +233,7 @@ const struct instrument *sim_exchange_instrument(const struct sim_exchange *e, u
     return &e->markets[instrument].instrument;
 }
 
-/* What the open orders and lists of an account hold of an asset. */
-static int64_t locked_by_orders(const struct sim_exchange *e, uint32_t account, uint16_t asset)
+int64_t sim_orders_locked(const struct sim_exchange *e, uint32_t account, uint16_t asset)
 {
     int64_t sum = 0;
     for (uint32_t slot = e->accounts[account].first_open; slot; slot = e->orders[slot].next) {
@@ -253,7 +261,7 @@ void sim_exchange_audit(const struct sim_exchange *e)
             const struct sim_balances *balances = &e->accounts[i].balances;
             const struct sim_balance *b = &balances->items[asset];
             CHECK(balances->unlimited || b->free.units >= 0);
-            CHECK(b->locked.units == locked_by_orders(e, i, asset));
+            CHECK(b->locked.units == sim_orders_locked(e, i, asset));
             sum += b->free.units + b->locked.units;
         }
         CHECK(sum == e->deposited[asset].units);
