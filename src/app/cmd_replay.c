@@ -1,0 +1,118 @@
+/* tradebot replay: steps a fresh engine through a journal and checks every decision hash in it. */
+#include "app/commands.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/journal.h"
+#include "core/engine/engine.h"
+
+struct replay {
+    struct engine *engine;
+    struct outbox out;
+    uint64_t events, orders, marks, differences;
+    uint64_t first_difference_seq;
+};
+
+static void print_help(void)
+{
+    puts("usage: tradebot replay JOURNAL [--json]\n"
+         "\n"
+         "Steps a fresh engine through the input events that `tradebot serve --journal FILE` "
+         "wrote,\n"
+         "and checks that it comes to the same decisions, mark by mark.\n"
+         "\n"
+         "  --json   print the result as JSON\n"
+         "  --help   this text\n"
+         "\n"
+         "Exit status: 0 same decisions; 1 different, or the file cannot be read; 2 usage.");
+}
+
+static enum err step(struct replay *r, const struct journal_entry *entry)
+{
+    if (entry->kind == JOURNAL_MARK) {
+        r->marks++;
+        if (entry->decision_hash == engine_decision_hash(r->engine)) return OK;
+        if (r->differences++ == 0) r->first_difference_seq = engine_seq(r->engine);
+        return OK;
+    }
+    if (!engine_takes(r->engine, &entry->event))
+        return err_note(ERR_PARSE, "event %" PRIu64 " cannot be", r->events + 1);
+    engine_step(r->engine, &entry->event, &r->out);
+    r->events++;
+    for (uint32_t i = 0; i < r->out.count; i++) r->orders += r->out.items[i].kind == ACTION_PLACE;
+    return OK;
+}
+
+static enum err run(struct replay *r, const char *path)
+{
+    struct engine_limits limits;
+    struct journal_reader *journal;
+    struct journal_entry entry;
+    enum err err = journal_open(path, &limits, &journal);
+    if (err) return err;
+    err = engine_new(&limits, &r->engine);
+    if (err) goto cleanup;
+    r->out.capacity = engine_outbox_need(&limits);
+    r->out.items = calloc(r->out.capacity, sizeof *r->out.items);
+    if (!r->out.items) {
+        err = err_set(ERR_NO_MEMORY, "cannot replay: no memory");
+        goto cleanup;
+    }
+    do {
+        err = journal_next(journal, &entry);
+        if (!err && entry.kind != JOURNAL_END) err = step(r, &entry);
+    } while (!err && entry.kind != JOURNAL_END);
+
+cleanup:
+    journal_reader_free(journal);
+    return err;
+}
+
+static void print_result(const struct replay *r, bool json)
+{
+    const uint64_t hash = engine_decision_hash(r->engine);
+    if (json) {
+        printf("{\"events\":%" PRIu64 ",\"orders\":%" PRIu64 ",\"marks\":%" PRIu64
+               ",\"differences\":%" PRIu64 ",\"hash\":\"%016" PRIx64 "\"}\n",
+               r->events, r->orders, r->marks, r->differences, hash);
+        return;
+    }
+    printf("%" PRIu64 " events, %" PRIu64 " orders, %" PRIu64 " marks checked\n", r->events,
+           r->orders, r->marks);
+    if (r->differences)
+        printf("DIFFERENT at %" PRIu64 " marks, first after event %" PRIu64 "\n", r->differences,
+               r->first_difference_seq);
+    printf("decision hash %016" PRIx64 "%s\n", hash, r->differences ? "" : ", the same decisions");
+}
+
+int cmd_replay(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+    bool json = false;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == 'h') {
+            print_help();
+            return 0;
+        }
+        if (option != 'j') return 2;
+        json = true;
+    }
+    if (optind + 1 != argc) {
+        fputs("tradebot replay: give one journal (see tradebot replay --help)\n", stderr);
+        return 2;
+    }
+    struct replay r = {0};
+    const enum err err = run(&r, argv[optind]);
+    if (err)
+        fprintf(stderr, "tradebot replay: %s\n", err_text());
+    else
+        print_result(&r, json);
+    engine_free(r.engine);
+    free(r.out.items);
+    return err || r.differences ? 1 : 0;
+}

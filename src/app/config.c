@@ -1,0 +1,206 @@
+/* The table of settings. */
+#include "app/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/net/url.h"
+
+extern char **environ;
+
+struct setting {
+    const char *key;
+    const char *standard;
+    const char *help;
+    enum err (*parse)(const struct setting *s, struct config *c, const char *value);
+    size_t offset; /* of the field, for parsers of plain text */
+    bool secret;   /* never shown, not even in an error */
+};
+
+static enum err bad(const struct setting *s, const char *value, const char *want)
+{
+    return err_set(ERR_INVALID, "%s=%s: %s", s->key, s->secret ? "…" : value, want);
+}
+
+static enum err parse_text(const struct setting *s, struct config *c, const char *value)
+{
+    if (strlen(value) >= CONFIG_TEXT_SIZE) return bad(s, "…", "longer than 511 bytes");
+    snprintf((char *)c + s->offset, CONFIG_TEXT_SIZE, "%s", value);
+    return OK;
+}
+
+static enum err parse_folder(const struct setting *s, struct config *c, const char *value)
+{
+    return *value ? parse_text(s, c, value) : bad(s, value, "must name a folder");
+}
+
+/* Keys and requests may cross this machine's loopback in the clear, and nothing else. */
+static enum err parse_url(const struct setting *s, struct config *c, const char *value)
+{
+    struct url url;
+    if (!*value) return parse_text(s, c, value);
+    if (url_parse(value, &url) != OK) return bad(s, value, err_text());
+    if (!url.secure && !url_host_is_loopback(url.host))
+        return bad(s, value, "must be https or wss; plain http and ws are for this machine alone");
+    return parse_text(s, c, value);
+}
+
+static enum err parse_bool(const struct setting *s, struct config *c, const char *value)
+{
+    bool *field = (bool *)((char *)c + s->offset);
+    *field = strcmp(value, "true") == 0 || strcmp(value, "1") == 0;
+    if (*field || strcmp(value, "false") == 0 || strcmp(value, "0") == 0) return OK;
+    return bad(s, value, "must be true or false");
+}
+
+static enum err parse_listen(const struct setting *s, struct config *c, const char *value)
+{
+    const char *colon = strrchr(value, ':');
+    char *end;
+    if (!colon || colon == value || !isdigit((unsigned char)colon[1]))
+        return bad(s, value, "must be ADDRESS:PORT, as 127.0.0.1:8000");
+    const unsigned long port = strtoul(colon + 1, &end, 10);
+    size_t size = (size_t)(colon - value);
+    if (*end || port > UINT16_MAX) return bad(s, value, "the port must be from 0 to 65535");
+    if (value[0] == '[' && colon[-1] == ']') value++, size -= 2;
+    if (size >= sizeof c->host) return bad(s, value, "the address is too long");
+    memcpy(c->host, value, size);
+    c->host[size] = '\0';
+    c->port = (uint16_t)port;
+    if (!url_host_is_loopback(c->host))
+        return bad(s, value,
+                   "only this machine is served (127.0.0.1 or [::1]): there are no accounts yet");
+    return OK;
+}
+
+static enum err parse_locale(const struct setting *s, struct config *c, const char *value)
+{
+    c->locale = strcmp(value, "en") == 0 ? LOCALE_EN : LOCALE_TR;
+    return strcmp(value, "en") == 0 || strcmp(value, "tr") == 0 ? OK
+                                                                : bad(s, value, "must be tr or en");
+}
+
+static enum err parse_level(const struct setting *s, struct config *c, const char *value)
+{
+    return log_level_parse(value, &c->log_level)
+               ? OK
+               : bad(s, value, "must be debug, info, warn or error");
+}
+
+#define FIELD(name) .offset = offsetof(struct config, name)
+
+static const struct setting settings[] = {
+    {"TRADEBOT_DATA", "./data", "folder of the database and the simulated exchange", parse_folder,
+     FIELD(data)},
+    {"TRADEBOT_LISTEN", "127.0.0.1:8000", "address and port; port 0 picks a free one",
+     parse_listen},
+    {"LIVE_TRADING_ENABLED", "false", "whether bots in live mode may send orders", parse_bool,
+     FIELD(live_trading)},
+    {"TRADEBOT_LOCALE", "tr", "language of error texts where the client names none: tr or en",
+     parse_locale},
+    {"LOG_LEVEL", "info", "debug, info, warn or error", parse_level},
+    {"BINANCE_URL", "https://api.binance.com", "Binance spot REST", parse_url, FIELD(binance_url)},
+    {"BINANCE_WS_URL", "wss://stream.binance.com:9443", "Binance spot streams", parse_url,
+     FIELD(binance_ws_url)},
+    {"BINANCE_WS_API_URL", "wss://ws-api.binance.com:443/ws-api/v3", "Binance spot WebSocket API",
+     parse_url, FIELD(binance_ws_api_url)},
+    {"SIM_URL", "", "a `tradebot sim` of its own instead of the built-in one: its rest", parse_url,
+     FIELD(sim_url)},
+    {"SIM_WS_URL", "", "its ws", parse_url, FIELD(sim_ws_url)},
+    {"SIM_WS_API_URL", "", "its ws_api", parse_url, FIELD(sim_ws_api_url)},
+    {"SIM_API_KEY", "", "its test account's api_key", parse_text, FIELD(sim_api_key), true},
+    {"SIM_SECRET", "", "its test account's secret", parse_text, FIELD(sim_secret), true},
+};
+
+enum { SETTING_COUNT = sizeof settings / sizeof *settings, LINE_SIZE = 1024 };
+
+enum err config_set(struct config *c, const char *key, const char *value)
+{
+    for (unsigned i = 0; i < SETTING_COUNT; i++)
+        if (strcmp(settings[i].key, key) == 0) return settings[i].parse(&settings[i], c, value);
+    return err_set(ERR_INVALID, "%s: no such setting", key);
+}
+
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text)) text++;
+    char *end = text + strlen(text);
+    while (end > text && isspace((unsigned char)end[-1])) *--end = '\0';
+    return text;
+}
+
+static enum err load_line(struct config *c, char *line)
+{
+    char *text = trim(line);
+    if (*text == '\0' || *text == '#') return OK;
+    char *equals = strchr(text, '=');
+    if (!equals) return err_set(ERR_INVALID, "no '=' in it");
+    *equals = '\0';
+    char *value = trim(equals + 1);
+    const size_t size = strlen(value);
+    if (size >= 2 && (*value == '"' || *value == '\'') && value[size - 1] == *value) {
+        value[size - 1] = '\0';
+        value++;
+    }
+    return config_set(c, trim(text), value);
+}
+
+static enum err load_file(struct config *c, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return errno == ENOENT ? OK : err_set(ERR_IO, "cannot read %s: %s", path, strerror(errno));
+    char line[LINE_SIZE];
+    enum err err = OK;
+    for (unsigned number = 1; !err && fgets(line, sizeof line, file); number++) {
+        err = load_line(c, line);
+        if (err) err = err_note(err, "in %s line %u", path, number);
+    }
+    fclose(file);
+    return err;
+}
+
+static enum err load_environment(struct config *c)
+{
+    for (unsigned i = 0; i < SETTING_COUNT; i++) {
+        const char *value = getenv(settings[i].key);
+        const enum err err = value ? settings[i].parse(&settings[i], c, value) : OK;
+        if (err) return err;
+    }
+    for (char **at = environ; *at; at++) {
+        const char *equals = strchr(*at, '=');
+        if (!equals || strncmp(*at, "TRADEBOT_", 9) != 0) continue;
+        const size_t size = (size_t)(equals - *at);
+        bool known = false;
+        for (unsigned i = 0; i < SETTING_COUNT; i++)
+            known |= strlen(settings[i].key) == size && memcmp(settings[i].key, *at, size) == 0;
+        if (!known)
+            return err_set(ERR_INVALID, "%.*s: no such setting (in the environment)", (int)size,
+                           *at);
+    }
+    return OK;
+}
+
+enum err config_load(struct config *c)
+{
+    *c = (struct config){0};
+    for (unsigned i = 0; i < SETTING_COUNT; i++) {
+        const enum err err = settings[i].parse(&settings[i], c, settings[i].standard);
+        if (err) return err;
+    }
+    const enum err err = load_file(c, ".env");
+    return err ? err : load_environment(c);
+}
+
+void config_help(struct buffer *out)
+{
+    for (unsigned i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *s = &settings[i];
+        buffer_printf(out, "  %-22s %s%s%s%s\n", s->key, s->help, *s->standard ? " (" : "",
+                      s->standard, *s->standard ? ")" : "");
+    }
+}

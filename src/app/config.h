@@ -1,0 +1,42 @@
+/* Settings: flags over environment over `.env` in the working folder over defaults.
+ *
+ * One table (config.c) is the truth for names, defaults, help and checks. A value that does not parse, an
+ * unknown key in `.env` and an unknown TRADEBOT_ variable in the environment are refused by name: a
+ * setting with a typo must not be a setting that is silently off. */
+#ifndef APP_CONFIG_H
+#define APP_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/err.h"
+#include "base/log.h"
+
+enum { CONFIG_TEXT_SIZE = 512, CONFIG_HOST_SIZE = 64 };
+
+enum locale { LOCALE_TR, LOCALE_EN };
+
+struct config {
+    char data[CONFIG_TEXT_SIZE];
+    char host[CONFIG_HOST_SIZE]; /* to listen on; loopback only, until there are accounts */
+    uint16_t port;               /* 0: the system picks */
+    bool live_trading;
+    enum locale locale;
+    enum log_level log_level;
+    char binance_url[CONFIG_TEXT_SIZE], binance_ws_url[CONFIG_TEXT_SIZE];
+    char binance_ws_api_url[CONFIG_TEXT_SIZE];
+    /* A simulated exchange in a process of its own instead of the built-in one; "" = built-in. */
+    char sim_url[CONFIG_TEXT_SIZE], sim_ws_url[CONFIG_TEXT_SIZE], sim_ws_api_url[CONFIG_TEXT_SIZE];
+    char sim_api_key[CONFIG_TEXT_SIZE], sim_secret[CONFIG_TEXT_SIZE];
+};
+
+/* Defaults, then `.env`, then the environment. ERR_INVALID names the key, the cause and what is
+ * allowed. */
+enum err config_load(struct config *c) ERR_MUST_USE;
+/* One value by its environment name, as flags do. */
+enum err config_set(struct config *c, const char *key, const char *value) ERR_MUST_USE;
+/* The settings as lines of help: name, default, meaning. */
+void config_help(struct buffer *out);
+
+#endif
