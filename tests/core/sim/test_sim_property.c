@@ -213,7 +213,7 @@ static void test_exchange__trades_as_the_naive_model_does(void **state)
             if (step % 8 == 0) assert_same_book();
             traded = w.exchange.markets[w.btc].next_trade_id - 5000;
         }
-        assert_in_range(traded, STEPS / 5, STEPS * 10);
+        assert_in_range(traded, STEPS / 10, STEPS * 10);
         world_deinit(&w);
     }
 }
