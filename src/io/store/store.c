@@ -183,6 +183,7 @@ void store_rollback(struct store *s)
         sqlite3_reset(s->statements[ROLLBACK]);
     }
     s->in_transaction = false;
+    s->order_id_floor = 0;
 }
 
 enum err store_order_placed(struct store *s, const struct store_order *row)
@@ -222,12 +223,15 @@ enum err store_order_placed(struct store *s, const struct store_order *row)
 
 enum err store_order_ids_reserve(struct store *s, uint64_t order_id)
 {
+    if (order_id + STORE_ORDER_ID_BLOCK / 4 < s->order_id_floor) return OK;
     struct binder b;
     bind_start(&b, s->statements[ORDER_IDS]);
     bind_u64(&b, order_id);
     bind_u64(&b, STORE_ORDER_ID_BLOCK);
-    const enum err err = bind_end(&b);
-    return err ? err : database_run(s->statements[ORDER_IDS]);
+    enum err err = bind_end(&b);
+    if (!err) err = database_run(s->statements[ORDER_IDS]);
+    if (!err) s->order_id_floor = order_id + STORE_ORDER_ID_BLOCK / 2;
+    return err;
 }
 
 enum err store_order_changed(struct store *s, const struct order *o)

@@ -47,15 +47,16 @@ struct store {
     struct file_lock lock;
     char install_id[INSTALL_ID_SIZE];
     bool in_transaction;
-    bool lost;   /* a write of this transaction failed: it must not be committed */
-    bool broken; /* a commit's outcome is unknown: no more writes */
+    bool lost;               /* a write of this transaction failed: it must not be committed */
+    bool broken;             /* a commit's outcome is unknown: no more writes */
+    uint64_t order_id_floor; /* ids below it are set aside, as far as this transaction knows */
     sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 
 /* Of store_load.c; NULL for the statements that are store.c's. */
 extern const char *const store_load_texts[STATEMENT_COUNT];
 
-/* Sets a block of ids aside once order_id comes near the end of the last one. */
+/* Sets a block of ids aside once order_id comes near the end of what is known to be. */
 enum err store_order_ids_reserve(struct store *s, uint64_t order_id) ERR_MUST_USE;
 
 #endif

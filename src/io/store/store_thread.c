@@ -30,12 +30,14 @@ struct store_thread {
     struct store_ack *results;
 };
 
+static enum err spawn(struct store_thread *t);
 static void *run(void *argument);
 static void wake_store(struct store_thread *t);
 static void sleep_unless_work(struct store_thread *t);
 static uint32_t take_batch(struct store_thread *t);
 static void execute_batch(struct store_thread *t, uint32_t count);
 static enum err try_together(struct store_thread *t, uint32_t count);
+static void log_refusal(const struct store_command *c);
 static void try_one(struct store_thread *t, uint32_t index);
 static enum err execute(struct store *s, const struct store_command *c, uint64_t *row_id);
 static void answer(struct store_thread *t, uint32_t count);
@@ -57,18 +59,7 @@ enum err store_thread_start(const struct store_thread_options *options, struct s
     if (!err) err = ring_init(&t->acks, sizeof(struct store_ack), options->slot_count);
     if (!err && (!t->batch || !t->results)) err = err_set(ERR_NO_MEMORY, "out of memory");
     if (!err && t->event < 0) err = err_set(ERR_IO, "no eventfd: %s", strerror(errno));
-    if (!err) {
-        /* Signals are the main thread's. */
-        sigset_t all, before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        const int code = pthread_create(&t->thread, NULL, run, t);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        if (code != 0)
-            err = err_set(ERR_IO, "cannot start a thread: %s", strerror(code));
-        else
-            t->running = true;
-    }
+    if (!err) err = spawn(t);
     if (err) {
         store_thread_free(t);
         return err_note(err, "while starting the store thread");
@@ -126,6 +117,19 @@ void store_thread_free(struct store_thread *t)
     free(t->batch);
     free(t->results);
     free(t);
+}
+
+/* Signals are the main thread's. */
+static enum err spawn(struct store_thread *t)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int code = pthread_create(&t->thread, NULL, run, t);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code != 0) return err_set(ERR_IO, "cannot start a thread: %s", strerror(code));
+    t->running = true;
+    return OK;
 }
 
 static void *run(void *argument)
@@ -202,11 +206,19 @@ static enum err try_together(struct store_thread *t, uint32_t count)
         struct store_ack *result = &t->results[i];
         err = execute(t->store, &t->batch[i], &result->row_id);
         result->err = (uint8_t)err;
+        if (err == ERR_NOT_FOUND || err == ERR_INVALID) log_refusal(&t->batch[i]);
         if (!err || err == ERR_EXISTS || err == ERR_NOT_FOUND || err == ERR_INVALID) continue;
         store_rollback(t->store);
         return err;
     }
     return store_commit(t->store);
+}
+
+/* An ack has no room for the cause. A fill that is booked already is no news. */
+static void log_refusal(const struct store_command *c)
+{
+    log_warn("store_refused", "command=%llu kind=%u cause=\"%s\"", (unsigned long long)c->id,
+             c->kind, err_text());
 }
 
 static void try_one(struct store_thread *t, uint32_t index)

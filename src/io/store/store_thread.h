@@ -82,7 +82,7 @@ struct store_thread;
 
 enum err store_thread_start(const struct store_thread_options *options,
                             struct store_thread **out) ERR_MUST_USE;
-/* False when full: nothing was taken. */
+/* False when full: nothing was taken. Not after store_thread_stop. */
 bool store_thread_push(struct store_thread *t, const struct store_command *command) ERR_MUST_USE;
 /* False when there is none. */
 bool store_thread_pop_ack(struct store_thread *t, struct store_ack *ack);

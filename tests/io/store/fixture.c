@@ -16,8 +16,9 @@
 int fixture_setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
+    if (!f) return -1;
     strcpy(f->folder, "/tmp/tradebot-store-XXXXXX");
-    if (!f || !mkdtemp(f->folder)) return -1;
+    if (!mkdtemp(f->folder)) return -1;
     snprintf(f->path, sizeof f->path, "%s/tradebot.db", f->folder);
     *state = f;
     return 0;
