@@ -1,0 +1,45 @@
+/* What people and programs talk to: HTTP routes under /api/v1, health, metrics, and one live page.
+ *
+ * One loop, one thread (the web thread). Reads come from the board (what the trade thread
+ * publishes) and from a store connection of its own that cannot write; every change goes through
+ * the desk and is answered only when it is durable. There are no accounts yet, so only local
+ * requests are answered (local.h) and everything belongs to user 1.
+ *
+ * Order of closing: the desk must answer no more, then api_close. Requests that still wait are
+ * answered 503 there. Errors of api_open: those of store_reader_open and http_server_open. */
+#ifndef SERVICE_API_API_H
+#define SERVICE_API_API_H
+
+#include <stdatomic.h>
+
+#include <uv.h>
+
+#include "base/err.h"
+#include "service/api/desk.h"
+#include "service/api/problem.h"
+#include "service/api/publication.h"
+
+struct api;
+
+struct api_options {
+    const char *address;
+    uint16_t port;          /* 0: the system picks, see api_port */
+    const char *store_path; /* opened before by the writing side */
+    struct desk desk;
+    const char *version, *commit; /* commit may be "" */
+    bool live_enabled;
+    bool demo;
+    enum language language;                       /* where Accept-Language names none of ours */
+    const _Atomic uint64_t *publications_dropped; /* for /metrics; NULL: not told */
+    uint32_t book_wait_ms;                        /* for a market's first book; 0: 5000 */
+};
+
+/* options are copied; the texts must stay. */
+enum err api_open(uv_loop_t *loop, const struct api_options *options,
+                  struct api **out) ERR_MUST_USE;
+uint16_t api_port(const struct api *a);
+void api_on_publication(struct api *a, const struct publication *p);
+/* NULL is fine. */
+void api_close(struct api *a);
+
+#endif

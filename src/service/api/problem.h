@@ -1,0 +1,75 @@
+/* What went wrong with a request, for programs (a stable code) and for people (a sentence in their
+ * language). Bodies are application/problem+json (RFC 9457) with code and request_id; a 422 also
+ * names each field that is wrong. Nothing from inside the program ever stands in a problem. */
+#ifndef SERVICE_API_PROBLEM_H
+#define SERVICE_API_PROBLEM_H
+
+#include "base/slice.h"
+
+enum language { LANGUAGE_TURKISH, LANGUAGE_ENGLISH };
+
+enum problem {
+    PROBLEM_NOT_JSON,
+    PROBLEM_TOO_DEEP,
+    PROBLEM_BAD_TARGET,
+    PROBLEM_NOT_LOCAL,
+    PROBLEM_NOT_FOUND,
+    PROBLEM_UNKNOWN_VENUE,
+    PROBLEM_UNKNOWN_SYMBOL,
+    PROBLEM_METHOD_NOT_ALLOWED,
+    PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+    PROBLEM_INVALID_FIELDS,
+    PROBLEM_BOT_REFUSED,
+    PROBLEM_INTERNAL,
+    PROBLEM_BUSY,
+    PROBLEM_MARKET_NOT_READY,
+    PROBLEM_VENUE_FAILED,
+    PROBLEM_LIMIT_REACHED,
+    PROBLEM_STOPPING,
+    PROBLEM_COUNT
+};
+
+/* What can be wrong with one field. */
+enum fault {
+    FAULT_REQUIRED,
+    FAULT_UNKNOWN_FIELD,
+    FAULT_WRONG_TYPE,
+    FAULT_OUT_OF_RANGE,
+    FAULT_INVALID,
+    FAULT_NOT_FOUND,
+    FAULT_DUPLICATE,
+    FAULT_CONFLICT,
+    FAULT_LIVE_DISABLED,
+    FAULT_UNSUPPORTED,
+    FAULT_COUNT
+};
+
+enum { FAULT_FIELD_SIZE = 96, FAULT_NOTE_SIZE = 160, FAULTS_MAX = 64 };
+
+/* Faults of one request; those past FAULTS_MAX are not listed. */
+struct faults {
+    unsigned count;
+    struct {
+        char field[FAULT_FIELD_SIZE];
+        enum fault fault;
+        char note[FAULT_NOTE_SIZE]; /* what is wanted, in symbols rather than words: "0..50" */
+    } items[FAULTS_MAX];
+};
+
+int problem_status(enum problem problem);
+const char *problem_code(enum problem problem);
+const char *problem_title(enum problem problem);
+const char *problem_detail(enum problem problem, enum language language);
+
+const char *fault_code(enum fault fault);
+const char *fault_detail(enum fault fault, enum language language);
+/* Of a code of strategy_params. */
+enum fault fault_from_code(const char *code);
+
+void faults_add(struct faults *faults, const char *field, enum fault fault, const char *note);
+
+/* The first of tr and en that an Accept-Language header prefers (RFC 9110 12.5.4); `otherwise` when
+ * it names neither. */
+enum language language_of(struct slice accept_language, enum language otherwise);
+
+#endif
