@@ -1,6 +1,4 @@
 /* What we ask of Binance's REST API: the table of endpoints and their query strings. */
-#include <string.h>
-
 #include "base/check.h"
 #include "io/venue/binance/binance_rest.h"
 

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "base/check.h"
 #include "io/venue/binance/binance_fields.h"
 #include "io/venue/binance/binance_straight.h"
 #include "io/venue/json_cursor.h"
