@@ -1,13 +1,12 @@
 /* tradebot replay: steps a fresh engine through a journal and checks every decision hash in it. */
 #include "app/commands.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "app/journal.h"
+#include "app/options.h"
 #include "core/engine/engine.h"
 
 struct replay {
@@ -17,18 +16,11 @@ struct replay {
     uint64_t first_difference_seq;
 };
 
-static void print_help(void)
+static const struct flag flags[] = {{"json", NULL, "print the result as JSON"}};
+
+static void print_more(void)
 {
-    puts("usage: tradebot replay JOURNAL [--json]\n"
-         "\n"
-         "Steps a fresh engine through the input events that `tradebot serve --journal FILE` "
-         "wrote,\n"
-         "and checks that it comes to the same decisions, mark by mark.\n"
-         "\n"
-         "  --json   print the result as JSON\n"
-         "  --help   this text\n"
-         "\n"
-         "Exit status: 0 same decisions; 1 different, or the file cannot be read; 2 usage.");
+    puts("\nExit status: 0 same decisions; 1 different, or the file cannot be read; 2 usage.");
 }
 
 static enum err step(struct replay *r, const struct journal_entry *entry)
@@ -91,28 +83,34 @@ static void print_result(const struct replay *r, bool json)
 
 int cmd_replay(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+    const struct options usage = {
+        .command = "replay",
+        .summary =
+            "Steps a fresh engine through the input events that `tradebot serve --journal FILE`\n"
+            "wrote, and checks that it comes to the same decisions, mark by mark.",
+        .print_more = print_more,
+        .operand = "JOURNAL",
+        .flags = flags,
+        .flag_count = sizeof flags / sizeof *flags,
+    };
+    const char *value, *path = NULL;
     bool json = false;
-    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == 'h') {
-            print_help();
-            return 0;
-        }
-        if (option != 'j') return 2;
-        json = true;
+    for (int flag; (flag = options_next(&usage, argc, argv, &value)) != OPTIONS_END;) {
+        if (flag == OPTIONS_HELP) return 0;
+        if (flag == OPTIONS_WRONG) return EXIT_USAGE;
+        if (flag == OPTIONS_OPERAND && path) return options_usage(&usage, "give one journal");
+        if (flag == OPTIONS_OPERAND)
+            path = value;
+        else
+            json = true;
     }
-    if (optind + 1 != argc) {
-        fputs("tradebot replay: give one journal (see tradebot replay --help)\n", stderr);
-        return 2;
-    }
+    if (!path) return options_usage(&usage, "which journal? See --help");
+
     struct replay r = {0};
-    const enum err err = run(&r, argv[optind]);
-    if (err)
-        fprintf(stderr, "tradebot replay: %s\n", err_text());
-    else
-        print_result(&r, json);
+    const enum err err = run(&r, path);
+    const int status = err ? options_failed(&usage) : r.differences > 0;
+    if (!err) print_result(&r, json);
     engine_free(r.engine);
     free(r.out.items);
-    return err || r.differences ? 1 : 0;
+    return status;
 }

@@ -196,11 +196,12 @@ enum err config_load(struct config *c)
     return err ? err : load_environment(c);
 }
 
-void config_help(struct buffer *out)
+void config_help(void)
 {
     for (unsigned i = 0; i < SETTING_COUNT; i++) {
         const struct setting *s = &settings[i];
-        buffer_printf(out, "  %-22s %s%s%s%s\n", s->key, s->help, *s->standard ? " (" : "",
-                      s->standard, *s->standard ? ")" : "");
+        const bool standard = *s->standard != '\0';
+        printf("  %-22s %s%s%s%s\n", s->key, s->help, standard ? " (" : "", s->standard,
+               standard ? ")" : "");
     }
 }

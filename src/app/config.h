@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
 #include "base/err.h"
 #include "base/log.h"
 
@@ -36,7 +35,7 @@ struct config {
 enum err config_load(struct config *c) ERR_MUST_USE;
 /* One value by its environment name, as flags do. */
 enum err config_set(struct config *c, const char *key, const char *value) ERR_MUST_USE;
-/* The settings as lines of help: name, default, meaning. */
-void config_help(struct buffer *out);
+/* Prints the settings as lines of help: name, meaning, default. */
+void config_help(void);
 
 #endif

@@ -156,6 +156,7 @@ enum err journal_open(const char *path, struct engine_limits *limits, struct jou
     struct journal_reader *j = calloc(1, sizeof *j);
     if (!j) return err_set(ERR_NO_MEMORY, "cannot read a journal");
     enum err err = OK;
+    *limits = (struct engine_limits){0};
     j->file = fopen(path, "rb");
     j->record = malloc(RECORD_SIZE_MAX);
     j->memory.levels = calloc(LEVELS_MAX, sizeof *j->memory.levels);

@@ -12,6 +12,7 @@ static const struct {
 } commands[] = {
     {"backtest", cmd_backtest, "run a strategy over a file of candles"},
     {"indicators", cmd_indicators, "print indicator columns beside candles"},
+    {"replay", cmd_replay, "step through a journal and check its decisions"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };

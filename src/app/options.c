@@ -14,7 +14,8 @@ enum { FIRST_FLAG = 256, HELP_FLAG = FIRST_FLAG + OPTIONS_FLAGS_MAX };
 
 static void print_help(const struct options *o)
 {
-    printf("usage: tradebot %s [flags]\n\n%s\n\n", o->command, o->summary);
+    printf("usage: tradebot %s [flags]%s%s\n\n%s\n\n", o->command, o->operand ? " " : "",
+           o->operand ? o->operand : "", o->summary);
     for (unsigned i = 0; i < o->flag_count; i++) {
         char left[64];
         snprintf(left, sizeof left, "--%s %s", o->flags[i].name,
@@ -63,6 +64,10 @@ int options_next(const struct options *o, int argc, char **argv, const char **va
     }
     if (got >= FIRST_FLAG) return got - FIRST_FLAG;
     if (got == -1 && optind == argc) return OPTIONS_END;
+    if (got == -1 && o->operand) {
+        *value = argv[optind++];
+        return OPTIONS_OPERAND;
+    }
     if (got == -1) return refuse(o, "unexpected argument", argv[optind]);
     return refuse(o, got == ':' ? "no value for" : "unknown flag", argv[at]);
 }

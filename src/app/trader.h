@@ -14,13 +14,13 @@
 #include "base/err.h"
 #include "io/store/store.h"
 
-enum { TRADER_URL_SIZE = 256, TRADER_KEY_SIZE = 160 };
+enum { TRADER_TEXT_SIZE = 512 };
 
 /* Where a venue is reached. An empty rest URL: this venue is not offered. */
 struct trader_venue {
-    char rest[TRADER_URL_SIZE], ws[TRADER_URL_SIZE], ws_api[TRADER_URL_SIZE];
+    char rest[TRADER_TEXT_SIZE], ws[TRADER_TEXT_SIZE], ws_api[TRADER_TEXT_SIZE];
     /* For live orders; empty: paper only. In memory alone, wiped once the key is made of them. */
-    char api_key[TRADER_KEY_SIZE], secret[TRADER_KEY_SIZE];
+    char api_key[TRADER_TEXT_SIZE], secret[TRADER_TEXT_SIZE];
     uint32_t read_lag_ms;
 };
 

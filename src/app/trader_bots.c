@@ -229,12 +229,12 @@ static void seat_bot(struct trader *t, struct errand *errand)
     const struct bot_config *config = &errand->config;
     command(t, config->id, BOT_COMMAND_ADD, config);
     add_seat(t, errand);
+    if (errand->restored) restore_rows(t, config, errand->restored);
     for (size_t i = 0; i < errand->history_count; i++) {
         errand->history[i].candle.bot_id = config->id;
         trader_event(t, &errand->history[i]);
     }
     if (errand->restored) {
-        restore_rows(t, config, errand->restored);
         const bool runs =
             errand->restored->has_totals && errand->restored->totals.state != BOT_STOPPED;
         if (errand->restored->bot.running && !runs)

@@ -98,7 +98,7 @@ static void on_print(struct engine *e, const struct event *in, struct outbox *ou
     struct market *m = known_market(e, in->instrument);
     m->last = in->print.price;
     for (uint32_t i = m->first_leg; i != NO_INDEX; i = e->legs[i].next_on_market)
-        leg_on_price(e, &e->legs[i], in->print.price, out);
+        if (leg_watches_price(&e->legs[i])) leg_on_price(e, &e->legs[i], in->print.price, out);
 }
 
 static void on_bar(struct engine *e, const struct event *in, struct outbox *out)
@@ -106,7 +106,7 @@ static void on_bar(struct engine *e, const struct event *in, struct outbox *out)
     struct market *m = known_market(e, in->instrument);
     m->last = in->bar.close;
     for (uint32_t i = m->first_leg; i != NO_INDEX; i = e->legs[i].next_on_market)
-        leg_on_bar(e, &e->legs[i], &in->bar, out);
+        if (leg_watches_price(&e->legs[i])) leg_on_bar(e, &e->legs[i], &in->bar, out);
 }
 
 static void on_candle(struct engine *e, const struct event *in, struct outbox *out)

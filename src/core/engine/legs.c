@@ -67,6 +67,14 @@ static enum why enter(struct engine *e, struct leg *leg, struct price price, str
     return WHY_SIGNAL;
 }
 
+/* A position restored from the store knows its peak as of its last fill; prices went on meanwhile. */
+static void recall_peak(struct leg *leg, const struct candle *c)
+{
+    if (leg->position.open && c->open_ms >= leg->position.opened_ms &&
+        c->high.units > leg->position.peak.units)
+        leg->position.peak = c->high;
+}
+
 void leg_on_candle(struct engine *e, struct leg *leg, const struct candle_event *c, double close,
                    struct outbox *out)
 {
@@ -82,7 +90,8 @@ void leg_on_candle(struct engine *e, struct leg *leg, const struct candle_event 
     strategy_step(&leg->strategy, close, holding, &decision);
     if (c->history) return;
 
-    bot_turn_day(e, &e->bots[leg->bot], out);
+    if (day_budget_due(&e->bots[leg->bot].totals, e->time_ms))
+        bot_turn_day(e, &e->bots[leg->bot], out);
     if (decision.verdict == VERDICT_EXIT) {
         leg_want_exit(e, leg, PURPOSE_EXIT, (struct price){0}, out);
     } else if (decision.verdict == VERDICT_ENTER) {
@@ -102,7 +111,6 @@ static void touched(struct engine *e, struct leg *leg, enum why why, struct pric
 
 void leg_on_price(struct engine *e, struct leg *leg, struct price price, struct outbox *out)
 {
-    if (!leg->position.open || leg->exit_wanted) return;
     struct price trigger;
     const struct stop_levels levels =
         stops_of(&e->bots[leg->bot].config.risk, &leg->position, leg_rules(e, leg));
@@ -115,7 +123,6 @@ void leg_on_price(struct engine *e, struct leg *leg, struct price price, struct 
 
 void leg_on_bar(struct engine *e, struct leg *leg, const struct candle *bar, struct outbox *out)
 {
-    if (!leg->position.open || leg->exit_wanted) return;
     struct price trigger;
     const struct stop_levels levels =
         stops_of(&e->bots[leg->bot].config.risk, &leg->position, leg_rules(e, leg));

@@ -83,11 +83,18 @@ static inline const struct instrument *leg_rules(const struct engine *e, const s
     return &e->markets[leg->instrument].rules;
 }
 
+/* A flat leg has no stop, and one on its way out needs none: most legs at most prices. */
+static inline bool leg_watches_price(const struct leg *leg)
+{
+    return leg->position.open && !leg->exit_wanted;
+}
+
 struct bot *engine_find_bot(const struct engine *e, uint64_t bot_id);
 
 /* legs.c: what a bot does in one instrument. */
 void leg_on_candle(struct engine *e, struct leg *leg, const struct candle_event *c, double close,
                    struct outbox *out);
+/* Both only for a leg that watches prices. */
 void leg_on_price(struct engine *e, struct leg *leg, struct price price, struct outbox *out);
 void leg_on_bar(struct engine *e, struct leg *leg, const struct candle *bar, struct outbox *out);
 /* Asks for an exit that is tried until the leg is flat. */

@@ -48,7 +48,7 @@ void visit_double(struct visitor *v, double *value)
 
 void visit_bool(struct visitor *v, bool *value)
 {
-    uint8_t number = *value;
+    uint8_t number = v->mode == VISIT_READ ? 0 : *value; /* what is read over may be anything */
     visit_enum(v, &number, 2);
     *value = number != 0;
 }

@@ -1,0 +1,225 @@
+/* tradebot serve: the server. Simulated exchange, trade thread, store thread and web loop wired
+ * together; the web loop is the main thread's. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <uv.h>
+
+#include "app/bridge.h"
+#include "app/commands.h"
+#include "app/config.h"
+#include "app/demo.h"
+#include "app/options.h"
+#include "app/sim_thread.h"
+#include "app/trader.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/store/store.h"
+#include "service/api/api.h"
+
+/* How late Binance's queries may be, before "not found" is proof; the simulated exchange is never. */
+enum { BINANCE_READ_LAG_MS = 60000, SIM_READ_LAG_MS = 0 };
+
+enum { FLAG_LISTEN, FLAG_DATA, FLAG_DEMO, FLAG_JOURNAL };
+
+static const struct flag flags[] = {
+    [FLAG_LISTEN] = {"listen", "ADDR:PORT", "where to listen; port 0 picks a free one"},
+    [FLAG_DATA] = {"data", "DIR", "folder of the database and the simulated exchange"},
+    [FLAG_DEMO] = {"demo", NULL, "make three running paper bots where there are none"},
+    [FLAG_JOURNAL] = {"journal", "FILE", "write the engine's input events, for tradebot replay"},
+};
+
+struct server {
+    struct config config;
+    bool demo;
+    const char *journal_path;
+    char store_path[CONFIG_TEXT_SIZE + 16];
+    uv_loop_t loop;
+    uv_signal_t interrupt, terminate;
+    struct bridge bridge;
+    struct store *store;
+    struct sim_thread *sim;
+    struct trader *trader;
+    struct api *api;
+    bool stopping;
+};
+
+static enum err make_folder(const char *path)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST) return OK;
+    return err_set(ERR_IO, "cannot make the data folder %s: %s", path, strerror(errno));
+}
+
+static enum err open_store(struct server *s)
+{
+    snprintf(s->store_path, sizeof s->store_path, "%s/tradebot.db", s->config.data);
+    const enum err err = make_folder(s->config.data);
+    return err ? err : store_open(s->store_path, clock_wall_ms(&clock_system), &s->store);
+}
+
+static void copy_venue(struct trader_venue *v, const char *rest, const char *ws, const char *ws_api,
+                       uint32_t read_lag_ms)
+{
+    snprintf(v->rest, sizeof v->rest, "%s", rest);
+    snprintf(v->ws, sizeof v->ws, "%s", ws);
+    snprintf(v->ws_api, sizeof v->ws_api, "%s", ws_api);
+    v->read_lag_ms = read_lag_ms;
+}
+
+/* The built-in exchange, or the one in a process of its own that the settings name. */
+static enum err open_sim(struct server *s, struct trader_venue *v)
+{
+    const struct config *c = &s->config;
+    if (*c->sim_url) {
+        copy_venue(v, c->sim_url, c->sim_ws_url, c->sim_ws_api_url, SIM_READ_LAG_MS);
+        snprintf(v->api_key, sizeof v->api_key, "%s", c->sim_api_key);
+        snprintf(v->secret, sizeof v->secret, "%s", c->sim_secret);
+        return OK;
+    }
+    struct sim_access access;
+    const enum err err = sim_thread_start(c->data, &s->sim, &access);
+    if (err) return err_note(err, "while starting the simulated exchange");
+    copy_venue(v, access.rest, access.ws, access.ws_api, SIM_READ_LAG_MS);
+    snprintf(v->api_key, sizeof v->api_key, "%s", access.api_key);
+    snprintf(v->secret, sizeof v->secret, "%s", access.secret);
+    explicit_bzero(&access, sizeof access);
+    return OK;
+}
+
+static enum err open_trader(struct server *s)
+{
+    struct trader_options options = {
+        .store = s->store,
+        .bridge = &s->bridge,
+        .journal_path = s->journal_path,
+        .live_enabled = s->config.live_trading,
+    };
+    enum err err = open_sim(s, &options.venues[VENUE_SIM]);
+    copy_venue(&options.venues[VENUE_BINANCE], s->config.binance_url, s->config.binance_ws_url,
+               s->config.binance_ws_api_url, BINANCE_READ_LAG_MS);
+    if (!err) err = trader_start(&options, &s->trader);
+    explicit_bzero(&options, sizeof options);
+    return err;
+}
+
+static void on_publication(void *user, const struct publication *p)
+{
+    struct server *s = user;
+    if (s->api) api_on_publication(s->api, p);
+}
+
+static enum err open_api(struct server *s)
+{
+    const struct api_options options = {
+        .address = s->config.host,
+        .port = s->config.port,
+        .store_path = s->store_path,
+        .desk = bridge_desk(&s->bridge),
+        .version = TRADEBOT_VERSION,
+        .commit = "",
+        .live_enabled = s->config.live_trading,
+        .demo = s->demo,
+        .language = s->config.locale == LOCALE_TR ? LANGUAGE_TURKISH : LANGUAGE_ENGLISH,
+        .publications_dropped = &s->bridge.dropped,
+    };
+    return api_open(&s->loop, &options, &s->api);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    struct server *s = signal->data;
+    if (s->stopping) return;
+    s->stopping = true;
+    log_info("stopping", "signal=%d", number);
+    uv_stop(&s->loop);
+}
+
+static enum err open_loop(struct server *s)
+{
+    int code = uv_loop_init(&s->loop);
+    if (!code) code = uv_signal_init(&s->loop, &s->interrupt);
+    if (!code) code = uv_signal_init(&s->loop, &s->terminate);
+    if (code) return err_set(ERR_IO, "cannot make the web loop: %s", uv_strerror(code));
+    s->interrupt.data = s->terminate.data = s;
+    uv_signal_start(&s->interrupt, on_signal, SIGINT);
+    uv_signal_start(&s->terminate, on_signal, SIGTERM);
+    return bridge_open_web(&s->bridge, &s->loop, on_publication, s);
+}
+
+static void print_ready(const struct server *s)
+{
+    const bool v6 = strchr(s->config.host, ':') != NULL;
+    printf("ready http://%s%s%s:%u\n", v6 ? "[" : "", s->config.host, v6 ? "]" : "",
+           api_port(s->api));
+    fflush(stdout);
+}
+
+/* Takes down what is up, in the order that lets nothing talk to what is gone. */
+static enum err close_all(struct server *s)
+{
+    const enum err err = trader_stop(s->trader);
+    api_close(s->api);
+    sim_thread_stop(s->sim);
+    bridge_close_web(&s->bridge);
+    uv_close((uv_handle_t *)&s->interrupt, NULL);
+    uv_close((uv_handle_t *)&s->terminate, NULL);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&s->loop);
+    bridge_deinit(&s->bridge);
+    store_close(s->store);
+    return err;
+}
+
+static int serve(struct server *s, const struct options *usage)
+{
+    enum err err = bridge_init(&s->bridge);
+    if (err) return options_failed(usage);
+    err = open_loop(s);
+    if (!err) err = open_store(s);
+    if (!err) err = open_trader(s);
+    if (!err) err = open_api(s);
+    if (err) {
+        const int status = options_failed(usage);
+        if (close_all(s) != OK) log_warn("stop_failed", "cause=%s", err_text());
+        return status;
+    }
+    if (s->demo) demo_start(bridge_desk(&s->bridge), s->store_path);
+    print_ready(s);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    return close_all(s) == OK ? 0 : options_failed(usage);
+}
+
+static void print_settings(void)
+{
+    puts("\nSettings, from the environment or from .env in the working folder (flags win):");
+    config_help();
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    const struct options usage = {
+        .command = "serve",
+        .summary = "The server: market data, bots, paper and live orders, page and API.",
+        .print_more = print_settings,
+        .flags = flags,
+        .flag_count = sizeof flags / sizeof *flags,
+    };
+    static struct server server; /* large, and there is one */
+    const char *value;
+    enum err err = config_load(&server.config);
+    for (int flag; !err && (flag = options_next(&usage, argc, argv, &value)) != OPTIONS_END;) {
+        if (flag == OPTIONS_HELP) return 0;
+        if (flag == OPTIONS_WRONG) return EXIT_USAGE;
+        if (flag == FLAG_LISTEN) err = config_set(&server.config, "TRADEBOT_LISTEN", value);
+        if (flag == FLAG_DATA) err = config_set(&server.config, "TRADEBOT_DATA", value);
+        if (flag == FLAG_DEMO) server.demo = true;
+        if (flag == FLAG_JOURNAL) server.journal_path = value;
+    }
+    if (err) return options_usage(&usage, "%s", err_text());
+    log_level_set(server.config.log_level);
+    return serve(&server, &usage);
+}

@@ -1,0 +1,102 @@
+/* The demo's bots, made by way of the desk like anybody's. */
+#include "app/demo.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "io/store/store_read.h"
+
+enum { DEMO_BOTS = 3 };
+
+static const struct {
+    const char *name, *symbol, *strategy, *params;
+} demos[DEMO_BOTS] = {
+    {"BTC trend", "BTCUSDT", "ema_cross", "{\"ema_fast\":3,\"ema_slow\":8}"},
+    {"ETH reversal", "ETHUSDT", "rsi",
+     "{\"rsi_period\":5,\"rsi_oversold\":40,\"rsi_overbought\":60}"},
+    {"SOL trend with RSI", "SOLUSDT", "ema_rsi",
+     "{\"ema_fast\":3,\"ema_slow\":8,\"rsi_period\":5,\"rsi_overbought\":80,\"rsi_oversold\":20,"
+     "\"rule\":\"state\"}"},
+};
+
+/* The answers outlive demo_start. */
+static struct desk demo_desk;
+
+static void on_started(void *user, const struct desk_answer *answer)
+{
+    (void)user;
+    if (answer->err != OK) log_warn("demo_bot_not_started", "cause=%s", answer->text);
+}
+
+static void on_created(void *user, const struct desk_answer *answer)
+{
+    (void)user;
+    if (answer->err != OK) {
+        log_warn("demo_bot_not_made", "cause=%s", answer->text);
+        return;
+    }
+    const struct desk_request start = {.kind = DESK_BOT_START,
+                                       .venue = VENUE_SIM,
+                                       .user_id = STORE_FIRST_USER,
+                                       .bot_id = answer->bot_id,
+                                       .on_answer = on_started};
+    if (!demo_desk.ask(demo_desk.self, &start)) log_warn("demo_bot_not_started", "cause=busy");
+}
+
+static void on_bot(void *user, const struct store_bot *bot)
+{
+    (void)bot;
+    *(bool *)user = true;
+}
+
+static bool has_bots(const char *store_path)
+{
+    bool found = false;
+    struct store_reader *reader;
+    const struct store_page page = {.user_id = STORE_FIRST_USER, .limit = 1};
+    enum err err = store_reader_open(store_path, &reader);
+    if (!err) {
+        err = store_read_bots(reader, &page, on_bot, &found);
+        store_reader_close(reader);
+    }
+    if (err) log_warn("demo_failed", "cause=%s", err_text());
+    return found || err;
+}
+
+static void make_bot(unsigned i)
+{
+    struct desk_request create = {
+        .kind = DESK_BOT_CREATE,
+        .venue = VENUE_SIM,
+        .user_id = STORE_FIRST_USER,
+        .on_answer = on_created,
+    };
+    struct store_bot *bot = &create.bot;
+    *bot = (struct store_bot){
+        .user_id = STORE_FIRST_USER,
+        .venue = VENUE_SIM,
+        .mode = MODE_PAPER,
+        .symbol_count = 1,
+        .timeframe = TIMEFRAME_1S,
+        .quote_scale = 8,
+        .capital = {INT64_C(1000000000000)}, /* 10,000 USDT */
+        .sizing_kind = SIZING_PERCENT,
+        .sizing_scale = 6,
+        .sizing_value = PPM / 10,
+        .risk = {.stop_loss_ppm = 5000, .take_profit_ppm = 15000, .trailing_ppm = 3000},
+        .running = false,
+    };
+    snprintf(bot->name, sizeof bot->name, "%s", demos[i].name);
+    snprintf(bot->strategy, sizeof bot->strategy, "%s", demos[i].strategy);
+    snprintf(bot->params, sizeof bot->params, "%s", demos[i].params);
+    snprintf(bot->symbols[0], sizeof bot->symbols[0], "%s", demos[i].symbol);
+    if (!demo_desk.ask(demo_desk.self, &create)) log_warn("demo_bot_not_made", "cause=busy");
+}
+
+void demo_start(struct desk desk, const char *store_path)
+{
+    if (has_bots(store_path)) return;
+    demo_desk = desk;
+    for (unsigned i = 0; i < DEMO_BOTS; i++) make_bot(i);
+}

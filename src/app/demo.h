@@ -1,0 +1,11 @@
+/* Three paper bots that show the server at work. */
+#ifndef APP_DEMO_H
+#define APP_DEMO_H
+
+#include "service/api/desk.h"
+
+/* Asks for the bots and starts them, unless the first user has bots already. What goes wrong is
+ * logged. On the web thread. */
+void demo_start(struct desk desk, const char *store_path);
+
+#endif
