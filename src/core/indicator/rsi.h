@@ -34,7 +34,7 @@ static inline bool rsi_add(struct rsi *r, double x)
 {
     const double change = x - r->previous;
     const double gain = change > 0 ? change : 0;
-    const double loss = change < 0 ? -change : 0;
+    const double loss = gain - change; /* exact: one of the two is zero */
     r->previous = x;
     if (__builtin_expect(r->missing == 0, 1)) {
         r->gain = gain * r->weight + r->gain * r->keep;

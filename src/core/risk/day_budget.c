@@ -3,8 +3,6 @@
 
 #include "base/check.h"
 
-enum { DAY_MS = 86400000 };
-
 int64_t day_of(int64_t time_ms)
 {
     CHECK(time_ms >= 0);
@@ -20,8 +18,8 @@ static bool paused_by_day(const struct bot_totals *t)
 
 bool day_budget_turn(struct bot_totals *t, int64_t time_ms)
 {
+    if (!day_budget_due(t, time_ms)) return false;
     const int64_t day = day_of(time_ms);
-    if (day <= t->day) return false;
     const bool resume = paused_by_day(t);
     const bool counted = t->day_trades > 0 || t->day_pnl.units != 0;
     t->day = day;
