@@ -88,7 +88,10 @@ void leg_on_candle(struct engine *e, struct leg *leg, const struct candle_event 
     const bool holding = leg->position.open;
     struct decision decision = {.price = c->candle.close};
     strategy_step(&leg->strategy, close, holding, &decision);
-    if (c->history) return;
+    if (c->history) {
+        recall_peak(leg, &c->candle);
+        return;
+    }
 
     if (day_budget_due(&e->bots[leg->bot].totals, e->time_ms))
         bot_turn_day(e, &e->bots[leg->bot], out);
