@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/slice.h"
 
 bool sim_assets_find(const struct sim_assets *a, const char *name, uint16_t *out)
 {
@@ -22,7 +23,7 @@ bool sim_assets_add(struct sim_assets *a, const char *name, unsigned scale, uint
     if (a->count == SIM_ASSETS_MAX) return false;
     *out = a->count++;
     a->items[*out].scale = (uint8_t)scale;
-    strcpy(a->items[*out].name, name);
+    CHECK(slice_copy(slice_of(name), a->items[*out].name, ASSET_SIZE));
     return true;
 }
 

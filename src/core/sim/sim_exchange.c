@@ -136,7 +136,7 @@ enum err sim_exchange_add_account(struct sim_exchange *e, const char *name, bool
         return err_set(ERR_LIMIT, "no room for account %s: %u are the most", name,
                        (unsigned)e->config.accounts_max);
     *out = e->account_count++;
-    strcpy(e->accounts[*out].name, name);
+    CHECK(slice_copy(slice_of(name), e->accounts[*out].name, SIM_ACCOUNT_NAME_SIZE));
     e->accounts[*out].balances.unlimited = unlimited;
     return OK;
 }
@@ -484,7 +484,7 @@ static enum sim_reject find_for_cancel(const struct sim_exchange *e, const struc
 static void rename_cancelled(struct sim_order *o, const char *client_id)
 {
     memcpy(o->original_id, o->client_id, sizeof o->original_id);
-    if (client_id[0]) strcpy(o->client_id, client_id);
+    if (client_id[0]) CHECK(slice_copy(slice_of(client_id), o->client_id, sizeof o->client_id));
 }
 
 enum sim_reject sim_exchange_cancel(struct sim_exchange *e, const struct sim_cancel *c,

@@ -57,12 +57,8 @@ enum sim_reject sim_filters_check(const struct instrument *i, const struct sim_r
 
     if (priced && !price_passes(i, r->price)) return SIM_REJECT_PRICE_FILTER;
     if (stop && !price_passes(i, r->stop_price)) return SIM_REJECT_PRICE_FILTER;
-    if (average.units > 0) {
-        if (priced && !percent_passes(i, side, r->price, average))
-            return SIM_REJECT_PERCENT_PRICE_BY_SIDE;
-        if (stop && !percent_passes(i, side, r->stop_price, average))
-            return SIM_REJECT_PERCENT_PRICE_BY_SIDE;
-    }
+    if (priced && average.units > 0 && !percent_passes(i, side, r->price, average))
+        return SIM_REJECT_PERCENT_PRICE_BY_SIDE;
     if (r->quote_qty.units == 0) {
         if (!lot_passes(r->qty, i->qty_min, i->qty_max, i->step)) return SIM_REJECT_LOT_SIZE;
         if (!priced && !lot_passes(r->qty, i->market_qty_min, i->market_qty_max, i->market_step))

@@ -78,8 +78,8 @@ struct instrument synthetic_instrument(uint16_t symbol)
         .maker_fee_ppm = 1000,
         .taker_fee_ppm = 1000,
     };
-    strcpy(i.symbol, c->symbol);
-    strcpy(i.base, c->base);
+    CHECK(slice_copy(slice_of(c->symbol), i.symbol, sizeof i.symbol));
+    CHECK(slice_copy(slice_of(c->base), i.base, sizeof i.base));
     return i;
 }
 
@@ -387,7 +387,7 @@ static int64_t quote_factor(const struct character *c)
 {
     int64_t factor = 1;
     for (unsigned scale = c->price_scale + c->qty_scale; scale < 8; scale++) factor *= 10;
-    return factor; /* quote_scale 8 is never below price_scale + qty_scale here: nothing is rounded */
+    return factor; /* price_scale + qty_scale <= quote_scale: nothing is rounded */
 }
 
 static void candle_add_second(struct synthetic_candle *c, const struct moment *m, int64_t factor)

@@ -117,6 +117,29 @@ static void test_filters__prices_on_the_bounds_pass(void **state)
     assert_int_equal(world_place(&w, r, NULL), SIM_REJECT_NONE);
 }
 
+static void test_filters__the_smallest_notional_passes(void **state)
+{
+    (void)state;
+    world_rest(&w, 0, SIDE_BUY, 500, 10); /* 5 USDT exactly */
+    assert_refused(world_limit(&w, 0, SIDE_BUY, 499, 10), -1013, "Filter failure: NOTIONAL");
+    world_rest(&w, 0, SIDE_BUY, 90000, 10000); /* 900,000 USDT exactly */
+}
+
+static void test_average__weighs_five_minutes_then_is_the_last_price(void **state)
+{
+    (void)state;
+    assert_int_equal(sim_exchange_average_price(&w.exchange, w.btc, w.time_ms).units, 0);
+    world_trade_at(&w, 1000);
+    w.time_ms += 120000;
+    for (int i = 0; i < 3; i++) world_trade_at(&w, 1100);
+    assert_int_equal(sim_exchange_average_price(&w.exchange, w.btc, w.time_ms).units, 107500);
+    w.time_ms += 200000;
+    assert_int_equal(sim_exchange_average_price(&w.exchange, w.btc, w.time_ms).units, 110000);
+    world_trade_at(&w, 1200);
+    w.time_ms += 400000;
+    assert_int_equal(sim_exchange_average_price(&w.exchange, w.btc, w.time_ms).units, 120000);
+}
+
 static void test_filters__too_many_orders_and_stops(void **state)
 {
     (void)state;
@@ -505,6 +528,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_filters__each_one_refuses_with_its_name),
         CASE(test_filters__prices_on_the_bounds_pass),
+        CASE(test_filters__the_smallest_notional_passes),
+        CASE(test_average__weighs_five_minutes_then_is_the_last_price),
         CASE(test_filters__too_many_orders_and_stops),
         CASE(test_place__refusals_of_the_engine_have_their_texts),
         CASE(test_place__engine_refusals_are_reported_too),

@@ -241,6 +241,8 @@ static void test_driver__prints_are_the_functions_trades(void **state)
         sim_exchange_audit(&exchange);
     }
     synthetic_step(&driver, NOW_MS + SECONDS * 1000 - 1);
+    for (uint16_t asset = 0; asset < exchange.assets.count; asset++)
+        assert_int_equal(exchange.fees[asset].units, 0); /* it pays none */
     for (uint16_t symbol = 0; symbol < SYNTHETIC_SYMBOLS; symbol++) {
         uint32_t at = 0;
         for (int64_t s = NOW_MS / 1000; s < NOW_MS / 1000 + SECONDS; s++) {
