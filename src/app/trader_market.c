@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 #include "app/trader_state.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -79,7 +81,7 @@ static enum err open_line(struct line *line)
     const bool live = where->api_key[0] != '\0';
     if (live)
         err = binance_key_init_hmac(&line->key, slice_of(where->api_key), slice_of(where->secret));
-    explicit_bzero(where->secret, sizeof where->secret);
+    OPENSSL_cleanse(where->secret, sizeof where->secret);
     if (err) return err;
     const struct venue_rest_options rest = {
         .url = where->rest,

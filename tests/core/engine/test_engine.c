@@ -501,6 +501,68 @@ static void test_engine__wilder_weather_same_events_same_state(void **state)
     desk_close(&b);
 }
 
+static void bar(struct desk *d, int64_t open, int64_t high, int64_t low, int64_t close)
+{
+    step(d, (struct event){.kind = EVENT_BAR,
+                           .bar = {.open_ms = d->candle_ms,
+                                   .open = {open},
+                                   .high = {high},
+                                   .low = {low},
+                                   .close = {close}}});
+}
+
+static void test_engine__backtest_paper_and_live_decide_alike(void **state)
+{
+    (void)state;
+    /* One market and one set of fills and acknowledgements, told to an engine as each driver sets it
+     * up: without explanations, on paper, and live. */
+    struct engine_limits quiet = limits;
+    quiet.explain = false;
+    struct desk desks[3] = {desk_open(), desk_open(), desk_open()};
+    engine_free(desks[0].engine);
+    assert_int_equal(engine_new(&quiet, &desks[0].engine), OK);
+    desks[0].seq = 0;
+    step(&desks[0], (struct event){.kind = EVENT_INSTRUMENT, .instrument_rules = &btc});
+    step(&desks[0], (struct event){.kind = EVENT_FEED, .feed = FEED_LIVE});
+    for (int k = 0; k < 3; k++) {
+        struct bot_config bot = bot_of(1);
+        bot.mode = k == 2 ? MODE_LIVE : MODE_PAPER;
+        bot.risk = (struct risk_config){.stop_loss_ppm = 3000, .trailing_ppm = 4000};
+        add_and_start(&desks[k], &bot);
+    }
+    struct prng prng;
+    prng_init(&prng, 23);
+    int64_t price = 1000000;
+    unsigned orders = 0;
+    for (int i = 0; i < 3000; i++) {
+        const int64_t open = price;
+        price += (int64_t)prng_below(&prng, 8001) - 4000;
+        const int64_t high = (open > price ? open : price) + 500, low = open + price - high;
+        const int64_t filled_ppm = (int64_t)prng_below(&prng, PPM);
+        for (int k = 0; k < 3; k++) {
+            struct desk *d = &desks[k];
+            for (int half = 0; half < 2; half++) {
+                if (half == 0)
+                    bar(d, open, high, low, price);
+                else
+                    candle(d, price);
+                const struct action *a = find(d, ACTION_PLACE);
+                if (!a) continue;
+                const struct order order = a->order;
+                orders++;
+                news(d, order.id, ON_ACCEPT);
+                const int64_t part = order.qty.units * filled_ppm / PPM;
+                if (part) fill(d, &order, price, part);
+                if (part < order.qty.units) fill(d, &order, price + 1, order.qty.units - part);
+            }
+        }
+    }
+    assert_true(orders > 300);
+    assert_true(engine_decision_hash(desks[0].engine) == engine_decision_hash(desks[1].engine));
+    assert_true(engine_decision_hash(desks[0].engine) == engine_decision_hash(desks[2].engine));
+    for (int k = 0; k < 3; k++) desk_close(&desks[k]);
+}
+
 static void test_snapshot__every_cut_and_flipped_byte_is_refused_or_harmless(void **state)
 {
     (void)state;
@@ -546,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_engine__daily_trade_limit_pauses_until_midnight_utc),
         cmocka_unit_test(test_engine__restored_sent_order_is_unknown_and_asked_about),
         cmocka_unit_test(test_engine__wilder_weather_same_events_same_state),
+        cmocka_unit_test(test_engine__backtest_paper_and_live_decide_alike),
         cmocka_unit_test(test_snapshot__every_cut_and_flipped_byte_is_refused_or_harmless),
     };
     return cmocka_run_group_tests_name("core/engine", tests, NULL, NULL);
