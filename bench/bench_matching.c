@@ -2,9 +2,9 @@
  *
  *     bench_matching [SECONDS]
  *
- * The load is the usual one of order-book libraries: limit orders of random side around a fixed price,
- * about half of which meet something, and the best five levels of both sides kept up to date after each.
- * One core, wall clock; a fresh book for each round of ORDERS orders. */
+ * The load is the usual one of order-book libraries: limit orders of random side around a fixed
+ * price, about half of which meet something, and the best five levels of both sides kept up to
+ * date after each. One core, wall clock; a fresh book for each round of ORDERS orders. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

@@ -25,8 +25,8 @@ void sim_book_init(struct sim_book *b, struct arena *a, uint32_t node_capacity,
         b->sides[side].rungs = arena_take(a, level_capacity, sizeof *b->sides[side].rungs);
 }
 
-/* The place of a price on its side: the first rung that is not worse. Most work is near the best, so
- * that end is looked at one by one before the halving starts. */
+/* The place of a price on its side: the first rung that is not worse. Most work is near the best,
+ * so that end is looked at one by one before the halving starts. */
 static uint32_t rung_of(const struct sim_side *s, enum side side, int64_t price)
 {
     const struct sim_rung *rungs = s->rungs;

@@ -1,10 +1,10 @@
 /* What the simulated exchange tells while it works, in the order in which it happened.
  *
  * For one taker order: REPORT NEW; then for each trade PRINT, REPORT TRADE of the taker and of the
- * maker; LEVEL when the taker leaves a price; at last REPORT EXPIRED of what cannot rest, or LEVEL of
- * what does. A stop order that triggers has a second REPORT NEW, with is_working set. A BALANCE event
- * follows each report that may have changed an account's money. Unlimited accounts have no REPORT,
- * LIST and BALANCE events: nobody listens for them. */
+ * maker; LEVEL when the taker leaves a price; at last REPORT EXPIRED of what cannot rest, or LEVEL
+ * of what does. A stop order that triggers has a second REPORT NEW, with is_working set. A BALANCE
+ * event follows each report that may have changed an account's money. Unlimited accounts have no
+ * REPORT, LIST and BALANCE events: nobody listens for them. */
 #ifndef CORE_SIM_SIM_EVENT_H
 #define CORE_SIM_SIM_EVENT_H
 

@@ -14,12 +14,13 @@
  *   again once its order is closed. A "" id is not indexed.
  * - A refusal that is reported (REPORT REJECTED) uses up an order id.
  * - A MARKET order that finds too little is filled as far as it goes, the rest is EXPIRED. A MARKET
- *   buy is refused when the account cannot pay for what it would take. By quote quantity, the largest
- *   lot-conform quantity is taken that does not exceed it; that becomes the order's quantity.
+ *   buy is refused when the account cannot pay for what it would take. By quote quantity, the
+ *   largest lot-conform quantity is taken that does not exceed it; that becomes the order's
+ *   quantity.
  * - Stop orders watch the last price. One that triggers is re-dated, works as MARKET or LIMIT and
- *   takes liquidity after the order that triggered it has finished; several trigger in order of their
- *   ids. A STOP_LOSS or TAKE_PROFIT buy locks stop price * quantity; if the market then costs more
- *   than that plus what is free, the rest expires.
+ *   takes liquidity after the order that triggered it has finished; several trigger in order of
+ *   their ids. A STOP_LOSS or TAKE_PROFIT buy locks stop price * quantity; if the market then
+ *   costs more than that plus what is free, the rest expires.
  * - Of MAX_NUM_ORDERS, an OCO list counts two.
  *
  * Limits: those of struct sim_config. A full pool refuses with OVERLOADED; of closed orders, lists

@@ -36,8 +36,8 @@ uint64_t sim_orders_key(uint16_t instrument, uint64_t order_id);
 uint32_t sim_orders_open(struct sim_exchange *e, const struct sim_request *r, uint64_t list_id);
 /* Puts a whole order (from a saved state) into pool and indexes. */
 uint32_t sim_orders_adopt(struct sim_exchange *e, const struct sim_order *o);
-/* Out of the indexes and the pool into its account's history. The slot's values stay readable until the
- * next sim_orders_open. */
+/* Out of the indexes and the pool into its account's history. The slot's values stay readable
+ * until the next sim_orders_open. */
 void sim_orders_retire(struct sim_exchange *e, uint32_t slot);
 /* Ends an order that is not filled: off the book, its lock freed, told, retired. */
 void sim_orders_close(struct sim_exchange *e, uint32_t slot, enum sim_execution execution,

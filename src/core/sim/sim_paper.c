@@ -297,7 +297,8 @@ void sim_paper_on_book(struct sim_paper *p, uint16_t instrument, int64_t time_ms
     sweep(p);
 }
 
-/* How much of the `rest` of a print comes to the order; a print at its price first serves its queue. */
+/* How much of the `rest` of a print comes to the order; a print at its price first serves its
+ * queue. */
 static int64_t reached_by(struct paper_order *o, const struct print *print, int64_t rest)
 {
     const int64_t price = o->order.price.units;

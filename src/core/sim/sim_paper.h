@@ -1,16 +1,16 @@
 /* The paper venue: orders of paper bots filled against the live book of any market.
  *
  * - An order acts latency_ms after it was placed, on the book as it is then; a cancel too.
- * - What crosses the book takes. It walks the visible levels; each trade is slippage_ticks worse than its
- *   level, but never beyond a limit order's own price. Quantity that paper orders took stays taken until
- *   that book changes, so two orders between changes share what is shown.
- * - Where the shown depth is too thin a market order is filled in part and the rest EXPIRED; a book that
- *   is not live shows nothing (ORDER_REASON_NO_LIQUIDITY).
- * - A limit order rests behind the quantity shown at its price. It fills as maker when a print trades
- *   through its price, or at its price once the queue ahead has traded; a level that is shown smaller
- *   than the queue ahead moves the order up. When the opposite side of the book comes to its price, it
- *   fills as maker as far as that side's quantity goes. One print's quantity is used once, by orders in
- *   order of arrival.
+ * - What crosses the book takes. It walks the visible levels; each trade is slippage_ticks worse
+ *   than its level, but never beyond a limit order's own price. Quantity that paper orders took
+ *   stays taken until that book changes, so two orders between changes share what is shown.
+ * - Where the shown depth is too thin a market order is filled in part and the rest EXPIRED; a
+ *   book that is not live shows nothing (ORDER_REASON_NO_LIQUIDITY).
+ * - A limit order rests behind the quantity shown at its price. It fills as maker when a print
+ *   trades through its price, or at its price once the queue ahead has traded; a level that is
+ *   shown smaller than the queue ahead moves the order up. When the opposite side of the book
+ *   comes to its price, it fills as maker as far as that side's quantity goes. One print's
+ *   quantity is used once, by orders in order of arrival.
  * - Fees are in quote, rounded up. Trade ids count up from a base.
  *
  * Pure: what happened comes in, events come out, appended to the caller's array; one call writes at
@@ -71,8 +71,8 @@ void sim_paper_place(struct sim_paper *p, const struct order *order, int64_t tim
 /* An order that is not there is answered with ON_CANCEL_REFUSED. */
 void sim_paper_cancel(struct sim_paper *p, uint64_t order_id, uint16_t instrument, int64_t time_ms,
                       struct paper_events *out);
-/* The book of that instrument has changed (the books[] pointer shows it). Call sim_paper_on_time before
- * the change is applied: what was due by then acts on the book as it was. */
+/* The book of that instrument has changed (the books[] pointer shows it). Call sim_paper_on_time
+ * before the change is applied: what was due by then acts on the book as it was. */
 void sim_paper_on_book(struct sim_paper *p, uint16_t instrument, int64_t time_ms,
                        struct paper_events *out);
 void sim_paper_on_print(struct sim_paper *p, uint16_t instrument, const struct print *print,

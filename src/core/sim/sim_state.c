@@ -240,8 +240,8 @@ static uint32_t count_open(const struct sim_exchange *e)
     return count;
 }
 
-/* The resting order of a person that comes next in the whole order of the book: by instrument, then by
- * place in the queue. Ids cannot tell it, because a stop order joins the queue when it triggers. */
+/* Open orders of people: by instrument, then by place in the queue. Ids cannot tell that place,
+ * because a stop order joins the queue when it triggers. */
 static void write_open_orders(struct walk *k, struct sim_exchange *e)
 {
     for (uint32_t i = 0; i < e->market_count; i++) {
@@ -356,7 +356,8 @@ static void walk_history(struct walk *k, struct sim_exchange *e, uint32_t accoun
     }
 }
 
-/* The account with this place in the bytes; read, it is the one of that name, added when missing. */
+/* The account with this place in the bytes; read, it is the one of that name, or
+ * a new one. */
 static struct sim_account *walk_account(struct walk *k, struct sim_exchange *e, uint32_t place)
 {
     char name[SIM_ACCOUNT_NAME_SIZE] = {0};

@@ -103,7 +103,8 @@ void synthetic_init(struct synthetic *s, struct arena *a, uint64_t seed)
     }
 }
 
-/* e^x for |x| < 8, the same bits everywhere: (1 + x/1024 + ...)^1024. Relative error below 1e-12. */
+/* e^x for |x| < 8, the same bits everywhere: (1 + x/1024 + ...)^1024. Relative error
+ * below 1e-12. */
 static double exponential(double x)
 {
     const double r = x * (1.0 / 1024);
@@ -257,7 +258,8 @@ struct quote {
     int64_t bid, ask;
 };
 
-/* The path between two seconds is a straight line with a little noise; the spread is 1 to 4 ticks. */
+/* The path between two seconds is a straight line with a little noise; the spread is 1 to
+ * 4 ticks. */
 static struct quote quote_at(const struct moment *m, unsigned step)
 {
     const uint64_t hash = hash_i64(m->quote_seed, m->second * SYNTHETIC_STEPS + step);
@@ -333,8 +335,8 @@ static int64_t wanted_at(const struct moment *m, unsigned step, enum side taker)
     return sum;
 }
 
-/* A level's quantity belongs to its price, not to its rank, so that levels stand still while the best
- * price moves; it grows with depth and is dealt anew every few seconds. */
+/* A level's quantity belongs to its price, not to its rank, so that levels stand still while the
+ * best price moves; it grows with depth and is dealt anew every few seconds. */
 static int64_t level_qty(const struct character *c, uint64_t seed, int64_t price, int64_t step,
                          uint32_t rank)
 {

@@ -45,8 +45,8 @@ static void cancel(const struct synthetic_driver *d, uint16_t symbol, uint64_t o
     sim_exchange_cancel(d->exchange, &request, &ended); /* one that is gone is as good */
 }
 
-/* Keeps the orders that are still wanted as they are and takes the others back. Both lists are sorted
- * from the best price on. */
+/* Keeps the orders that are still wanted as they are and takes the others back. Both lists are
+ * sorted from the best price on. */
 static void withdraw(struct synthetic_driver *d, uint16_t symbol, enum side side,
                      struct synthetic_standings *wanted, int64_t time_ms)
 {

@@ -1,5 +1,5 @@
-/* Random orders against a naive exchange that looks at every order each time: the same trades, and the
- * invariants hold at each step. */
+/* Random orders against a naive exchange that looks at every order each time: the same trades, and
+ * the invariants hold at each step. */
 #include "cmocka_all.h"
 
 #include <string.h>
