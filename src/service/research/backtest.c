@@ -10,7 +10,7 @@
 
 #define DAY_MS INT64_C(86400000)
 
-enum { CAPITAL_HEADROOM = 1000 };
+enum { CAPITAL_HEADROOM = 1000, CAPITAL_STEPS_MIN = 100000 };
 
 static const struct engine_limits limits = {
     .instruments = 1,
@@ -79,21 +79,38 @@ static struct price lowest_price(const struct candle_file *file)
     return lowest;
 }
 
-/* The finest scale in which a thousandfold capital's quantity fits; false when none is. */
+static bool quantity_fits(struct money most, const struct candle_file *file, struct price lowest,
+                          unsigned scale)
+{
+    struct qty qty;
+    return money_to_qty(most, BACKTEST_QUOTE_SCALE, lowest, file->price_scale, scale, &qty);
+}
+
+/* Whether the smallest quantity at the last price is a small part of the capital. */
+static bool fine_enough(const struct backtest_config *c, const struct candle_file *file,
+                        unsigned scale)
+{
+    struct qty qty;
+    const struct price last = file->candles[file->count - 1].close;
+    return !money_to_qty(c->bot.capital, BACKTEST_QUOTE_SCALE, last, file->price_scale, scale,
+                         &qty) ||
+           qty.units >= CAPITAL_STEPS_MIN;
+}
+
+/* As the header says; false when there is none. */
 static bool find_qty_scale(const struct backtest_config *c, const struct candle_file *file,
                            uint8_t *out)
 {
     const struct price lowest = lowest_price(file);
+    const unsigned price_scale = file->price_scale;
     struct money most;
-    struct qty qty;
     if (__builtin_mul_overflow(c->bot.capital.units, CAPITAL_HEADROOM, &most.units))
         most.units = INT64_MAX;
-    for (unsigned scale = BACKTEST_QTY_SCALE_MAX + 1; scale-- > 0;) {
-        *out = (uint8_t)scale;
-        if (money_to_qty(most, BACKTEST_QUOTE_SCALE, lowest, file->price_scale, scale, &qty))
-            return true;
-    }
-    return false;
+    unsigned scale = price_scale < BACKTEST_QUOTE_SCALE ? BACKTEST_QUOTE_SCALE - price_scale : 0;
+    while (scale < BACKTEST_QTY_SCALE_MAX && !fine_enough(c, file, scale)) scale++;
+    while (scale > 0 && !quantity_fits(most, file, lowest, scale)) scale--;
+    *out = (uint8_t)scale;
+    return quantity_fits(most, file, lowest, scale);
 }
 
 static enum err make_instrument(struct backtest *b)

@@ -15,8 +15,9 @@
  * close, without an exit's fee.
  *
  * The instrument is a spot pair with the file's last decimal as tick. Quantities have as many
- * decimals, at most 8, as leave room for a thousandfold capital at the file's lowest price. A
- * candle's volume keeps the file's scale; no strategy reads it.
+ * decimals as keep price times quantity exact in 8 decimals; more, up to 8, where the capital would
+ * be worth less than 100,000 steps, and fewer where a thousandfold capital's quantity at the lowest
+ * price would not fit. A candle's volume keeps the file's scale; no strategy reads it.
  *
  * Money is exact: equity = capital + realized + unrealized in integers at any time. The curve, the
  * day closes and the drawdown are statistics, in double.
