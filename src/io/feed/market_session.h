@@ -13,7 +13,8 @@
  *
  * Reconnects for ever: exponential backoff from RECONNECT_FIRST_MS to RECONNECT_LAST_MS with full
  * jitter, reset after RECONNECT_HEALTHY_MS of health. Silence of SILENCE_MS on a connection with
- * streams is a hang: STALE, then a new connection.
+ * streams is a hang: STALE, then a new connection. Half-way a ping is sent, so that a quiet market is
+ * not taken for a hang; but MARKET_DATA_SILENCE_MS without any message is one even so.
  *
  * Thread: that of the loop. */
 #ifndef IO_FEED_MARKET_SESSION_H
@@ -30,6 +31,14 @@ enum {
     RECONNECT_LAST_MS = 30000,
     RECONNECT_HEALTHY_MS = 60000,
     SILENCE_MS = 10000,
+    MARKET_DATA_SILENCE_MS = 60000,
+    MARKET_STREAMS_MAX = 1024,      /* of one connection */
+    MARKET_MESSAGES_PER_SECOND = 4, /* of the venue's 5: one is left for a pong */
+    MARKET_STREAMS_PER_MESSAGE = 50,
+    MARKET_DEPTH_LIMIT = 1000,    /* levels a side of a snapshot */
+    MARKET_BUFFER_MAX = 1 << 20,  /* bytes of deltas that wait for a snapshot; then anew */
+    MARKET_HELD_CANDLES_MAX = 64, /* that wait for missing ones; the oldest is dropped */
+    MARKET_SYMBOLS_INTERVAL_MS = 3600000,
     MARKET_REASON_SIZE = 128,
     MARKET_CANDLES_MAX = BINANCE_KLINES_MAX, /* of one fetch */
 };
@@ -55,6 +64,9 @@ struct market_session_options {
     enum venue venue;
     uint64_t jitter_seed;
     uint16_t instruments_max; /* watched at a time */
+    /* A zero takes the default named above. */
+    uint32_t reconnect_first_ms, reconnect_last_ms, silence_ms, data_silence_ms;
+    uint32_t read_size; /* see struct conn_options */
     struct market_sink sink;
     void *user;
 };
@@ -66,6 +78,7 @@ struct market_status {
     int64_t age_ms;                  /* since the last frame; -1 when none came */
     uint32_t streams;
     uint64_t frames, gaps, reconnects, malformed;
+    uint64_t refused; /* SUBSCRIBE messages */
     uint32_t weight_used, weight_limit;
 };
 
@@ -74,16 +87,17 @@ enum err market_session_open(uv_loop_t *loop, const struct market_session_option
                              struct market_session **out) ERR_MUST_USE;
 void market_session_close(struct market_session *m); /* NULL is fine */
 
-/* The venue's symbols; NULL and 0 before on_symbols. */
+/* The venue's symbols, good until the next on_symbols; NULL and 0 before the first. */
 const struct instrument *market_session_symbols(const struct market_session *m, size_t *count);
 /* By "BTCUSDT"; NULL when the venue has no such symbol. */
 const struct instrument *market_session_find(const struct market_session *m, const char *symbol);
 
 /* From now on depth and prints of this instrument are told; rules->index is the caller's own
- * number. Watching twice is once. ERR_LIMIT: instruments_max. */
+ * number. Watching twice is once. ERR_LIMIT: instruments_max, MARKET_STREAMS_MAX. */
 enum err market_session_watch(struct market_session *m,
                               const struct instrument *rules) ERR_MUST_USE;
-/* From now on its closed candles too. */
+/* From now on its closed candles too, beginning with the one that is open, none left out and each
+ * once. ERR_NOT_FOUND: not watched. */
 enum err market_session_watch_candles(struct market_session *m, uint16_t instrument,
                                       enum timeframe timeframe) ERR_MUST_USE;
 /* The engine found the book wrong: synchronise it anew. */
@@ -92,7 +106,8 @@ void market_session_resync(struct market_session *m, uint16_t instrument);
 typedef void (*market_candles)(void *user, enum err err, const struct candle *candles,
                                size_t count);
 /* The newest `count` candles of any symbol that the venue has, oldest first, the last one still
- * open; err_text says what went wrong. One answer, from the loop. */
+ * open; err_text says what went wrong. One answer, from the loop, or ERR_CLOSED inside
+ * market_session_close. */
 enum err market_session_fetch_candles(struct market_session *m, const char *symbol,
                                       enum timeframe timeframe, uint32_t count,
                                       market_candles on_candles, void *user) ERR_MUST_USE;

@@ -6,7 +6,7 @@
  * waits longer than its deadline is answered ERR_TIMEOUT, provably unsent. During a ban nothing
  * leaves at all. Nothing is ever sent twice.
  *
- * Clock: the venue's time minus ours, from GET time every CLOCK_INTERVAL_MS with the shortest round
+ * Clock: the venue's time minus ours, from GET time every VENUE_REST_CLOCK_INTERVAL_MS with the shortest round
  * trip of a few tries, and at once after a -1021.
  *
  * Thread: that of the loop. */
@@ -24,7 +24,19 @@
 #include "io/venue/binance/binance_sign.h"
 #include "io/venue/request_budget.h"
 
-enum { VENUE_REST_WAITING_MAX = 512, VENUE_REST_CLOCK_INTERVAL_MS = 300000 };
+enum {
+    VENUE_REST_WAITING_MAX = 512,
+    VENUE_REST_CLOCK_INTERVAL_MS = 300000,
+    VENUE_REST_CLOCK_TRIES = 3,
+    VENUE_REST_DEADLINE_MS = 10000,
+    /* Connections: data never stands in front of an order. */
+    VENUE_REST_TRADING_POOL = 4,
+    VENUE_REST_DATA_POOL = 2,
+    /* Until the venue told its limits: less than any venue of ours allows. */
+    VENUE_REST_WEIGHT_START = 1200,
+    VENUE_REST_ORDERS_SHORT_START = 50,
+    VENUE_REST_ORDERS_LONG_START = 160000,
+};
 
 struct venue_rest;
 
@@ -41,12 +53,15 @@ struct venue_request {
     struct slice query;   /* unsigned; copied */
     uint32_t weight;      /* 0: the endpoint's own */
     uint32_t deadline_ms; /* of waiting and answer together; 0: 10 s */
+    uint32_t wait_ms;     /* the longest it may wait in line; 0: as deadline_ms */
+    const void *owner;    /* for venue_rest_forget */
     /* Once, from the loop, never inside venue_rest_send. The outcome's body is good during the
      * call. */
     void (*on_outcome)(void *user, const struct binance_outcome *outcome);
     void *user;
 };
 
+/* Starts to measure the venue's clock. ERR_INVALID: a URL we may not use, see venue_url.h. */
 enum err venue_rest_open(uv_loop_t *loop, const struct venue_rest_options *options,
                          struct venue_rest **out) ERR_MUST_USE;
 /* Outstanding requests are answered as cut off. NULL is fine. */
@@ -54,6 +69,8 @@ void venue_rest_close(struct venue_rest *r);
 
 /* ERR_LIMIT: VENUE_REST_WAITING_MAX requests wait already. */
 enum err venue_rest_send(struct venue_rest *r, const struct venue_request *request) ERR_MUST_USE;
+/* Requests of this owner that wait are dropped unsent; those under way run on, unheard. */
+void venue_rest_forget(struct venue_rest *r, const void *owner);
 /* Our best estimate of the venue's clock, ms. */
 int64_t venue_rest_now_ms(const struct venue_rest *r);
 /* Whether the clock offset was measured at least once. */
