@@ -1,0 +1,198 @@
+/* The server: requests to their routes, publications to the board and to those who wait for them. */
+#include "service/api/api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+#include "service/api/local.h"
+#include "service/api/route.h"
+
+enum { BOOK_WAIT_MS = 5000, TIMER_MS = 100, BODY_LIMIT = 65536, ALLOW_SIZE = 64 };
+
+/* On every answer, refusals of the HTTP server included. */
+static const char security_headers[] =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; object-src 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+    "Cache-Control: no-store\r\n";
+
+static void on_request(const struct http_request *request, struct http_reply *reply);
+static void on_timer(uv_timer_t *timer);
+
+static void on_timer_closed(uv_handle_t *timer)
+{
+    free(timer);
+}
+
+enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api **out)
+{
+    struct api *a = calloc(1, sizeof *a);
+    CHECK(a);
+    a->options = *options;
+    if (!a->options.book_wait_ms) a->options.book_wait_ms = BOOK_WAIT_MS;
+    a->loop = loop;
+    a->start_ms = api_monotonic_ms();
+    CHECK(getrandom(&a->request_seed, sizeof a->request_seed, 0) == sizeof a->request_seed);
+    board_init(&a->board);
+    enum err err = store_reader_open(options->store_path, &a->reader);
+    if (err) goto failed;
+    const struct http_server_options server = {
+        .address = options->address,
+        .port = options->port,
+        .limits = {.body_limit = BODY_LIMIT},
+        .headers = security_headers,
+        .handler = on_request,
+        .user = a,
+    };
+    err = http_server_open(loop, &server, &a->server);
+    if (err) goto failed;
+    a->timer = calloc(1, sizeof *a->timer);
+    CHECK(a->timer && uv_timer_init(loop, a->timer) == 0);
+    a->timer->data = a;
+    *out = a;
+    return OK;
+failed:
+    store_reader_close(a->reader);
+    board_deinit(&a->board);
+    free(a);
+    return err_note(err, "while opening the API");
+}
+
+uint16_t api_port(const struct api *a)
+{
+    return http_server_port(a->server);
+}
+
+void api_close(struct api *a)
+{
+    if (!a) return;
+    http_server_close(a->server);
+    while (a->calls) call_problem(a->calls, PROBLEM_STOPPING);
+    uv_close((uv_handle_t *)a->timer, on_timer_closed);
+    store_reader_close(a->reader);
+    board_deinit(&a->board);
+    free(a);
+}
+
+/* ---- requests ---- */
+
+/* The methods of all rows with this row's pattern. */
+static void allow_of(const struct route *row, char allow[ALLOW_SIZE])
+{
+    bool get = false, post = false;
+    for (size_t i = 0; i < routes_count; i++) {
+        if (strcmp(routes[i].pattern, row->pattern) != 0) continue;
+        get |= strcmp(routes[i].method, "GET") == 0;
+        post |= strcmp(routes[i].method, "POST") == 0;
+    }
+    snprintf(allow, ALLOW_SIZE, "%s%sOPTIONS", get ? "GET, HEAD, " : "", post ? "POST, " : "");
+}
+
+/* A body must say that it is JSON, and a form must never pass for one: a page of somebody else can
+ * send those without asking. An absent body needs no type. */
+static bool is_media_type_right(const struct http_request *request)
+{
+    struct slice type = http_header_get(&request->headers, "Content-Type");
+    if (!type.data) return request->body.size == 0;
+    const char *semicolon = memchr(type.data, ';', type.size);
+    if (semicolon) type.size = (size_t)(semicolon - type.data);
+    while (type.size > 0 && type.data[type.size - 1] == ' ') type.size--;
+    return http_text_equal(type, SLICE("application/json"));
+}
+
+static void serve(struct call *call, const struct http_request *request, const struct route *row)
+{
+    const bool is_post = strcmp(row->method, "POST") == 0;
+    call->route = row;
+    if (is_post && !is_media_type_right(request))
+        call_problem(call, PROBLEM_UNSUPPORTED_MEDIA_TYPE);
+    else if (call->api->call_count > CALLS_WAITING_MAX)
+        call_problem(call, PROBLEM_BUSY);
+    else
+        row->handle(call, request);
+}
+
+static void dispatch(struct call *call, const struct http_request *request)
+{
+    const bool is_local = local_request(request);
+    const struct slice method = slice_is(request->method, "HEAD") ? SLICE("GET") : request->method;
+    const struct route *near = NULL, *row = NULL;
+    for (size_t i = 0; i < routes_count && !row; i++) {
+        if (!route_match(routes[i].pattern, request->path, call->params)) continue;
+        near = &routes[i];
+        if (slice_is(method, near->method)) row = near;
+    }
+    char allow[ALLOW_SIZE];
+    if (near) allow_of(near, allow);
+    if (!is_local && !(row && row->open))
+        call_problem(call, PROBLEM_NOT_LOCAL);
+    else if (request->target.size == 0 || request->target.data[0] != '/')
+        call_problem(call, PROBLEM_BAD_TARGET);
+    else if (row)
+        serve(call, request, row);
+    else if (!near)
+        call_problem(call, PROBLEM_NOT_FOUND);
+    else if (slice_is(method, "OPTIONS"))
+        call_options(call, allow);
+    else
+        call_not_allowed(call, allow);
+}
+
+static void on_request(const struct http_request *request, struct http_reply *reply)
+{
+    dispatch(call_new(request->user, request, reply), request);
+}
+
+/* ---- news ---- */
+
+static bool concerns(const struct call *call, const struct publication *p)
+{
+    if (!call->deadline_ms) return false;
+    return p->kind == PUBLISH_BOOK ? call->instrument == p->instrument : call->bot_id == p->bot_id;
+}
+
+void api_on_publication(struct api *a, const struct publication *p)
+{
+    board_on_publication(&a->board, p);
+    if (p->kind != PUBLISH_BOOK && p->kind != PUBLISH_BOT) return;
+    struct call *next;
+    for (struct call *call = a->calls; call; call = next) {
+        next = call->next;
+        if (!concerns(call, p)) continue;
+        call->deadline_ms = 0;
+        call->on_news(call);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct api *a = timer->data;
+    const int64_t now_ms = api_monotonic_ms();
+    unsigned waiting = 0;
+    struct call *next;
+    for (struct call *call = a->calls; call; call = next) {
+        next = call->next;
+        if (!call->deadline_ms) continue;
+        if (call->deadline_ms <= now_ms)
+            call->on_late(call);
+        else
+            waiting++;
+    }
+    if (!waiting) uv_timer_stop(timer);
+}
+
+void call_wait(struct call *call, uint32_t wait_ms, void (*on_news)(struct call *call),
+               void (*on_late)(struct call *call))
+{
+    uv_timer_t *timer = call->api->timer;
+    call->on_news = on_news;
+    call->on_late = on_late;
+    call->deadline_ms = api_monotonic_ms() + wait_ms;
+    if (!uv_is_active((uv_handle_t *)timer)) uv_timer_start(timer, on_timer, TIMER_MS, TIMER_MS);
+}

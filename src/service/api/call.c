@@ -1,0 +1,178 @@
+/* From a request to its one answer. */
+#include "service/api/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+
+int64_t api_now_ms(void)
+{
+    return clock_wall_ms(&clock_system);
+}
+
+int64_t api_monotonic_ms(void)
+{
+    return clock_monotonic_ns(&clock_system) / 1000000;
+}
+
+struct call *call_new(struct api *api, const struct http_request *request, struct http_reply *reply)
+{
+    struct call *call = calloc(1, sizeof *call);
+    CHECK(call);
+    call->api = api;
+    call->reply = reply;
+    call->json.out = &call->body;
+    call->instrument = INSTRUMENT_NONE;
+    call->language =
+        language_of(http_header_get(&request->headers, "Accept-Language"), api->options.language);
+    snprintf(call->id, sizeof call->id, "%016llx",
+             (unsigned long long)hash_u64(api->request_seed, ++api->request_count));
+    call->next = api->calls;
+    if (call->next) call->next->previous = call;
+    api->calls = call;
+    api->call_count++;
+    return call;
+}
+
+static void call_free(struct call *call)
+{
+    struct api *api = call->api;
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        api->calls = call->next;
+    if (call->next) call->next->previous = call->previous;
+    api->call_count--;
+    buffer_deinit(&call->body);
+    free(call->state);
+    free(call);
+}
+
+/* The one way out: every answer bears its request's id. The call goes first, because answering may
+ * bring the connection's next request in. */
+static void answer(struct call *call, int status, const char *content_type, struct slice body,
+                   const char *allow)
+{
+    struct http_reply *reply = call->reply;
+    struct buffer own = call->body;
+    char id[CALL_ID_SIZE];
+    memcpy(id, call->id, sizeof id);
+    call->api->answers[status / 100]++;
+    call->body = (struct buffer){0};
+    call_free(call);
+    const struct http_header headers[] = {{SLICE("X-Request-Id"), slice_of(id)},
+                                          {SLICE("Allow"), slice_of(allow)}};
+    http_reply_send(reply, &(struct http_response){.status = status,
+                                                   .content_type = content_type,
+                                                   .headers = headers,
+                                                   .header_count = *allow ? 2 : 1,
+                                                   .body = body});
+    buffer_deinit(&own);
+}
+
+void call_send_as(struct call *call, int status, const char *content_type)
+{
+    if (call->body.failed) {
+        call_failed(call, "answer too large");
+        return;
+    }
+    answer(call, status, content_type, buffer_slice(&call->body), "");
+}
+
+void call_send(struct call *call, int status)
+{
+    call_send_as(call, status, "application/json");
+}
+
+void call_send_static(struct call *call, const char *content_type, struct slice body)
+{
+    answer(call, 200, content_type, body, "");
+}
+
+static void open_problem(struct call *call, enum problem problem, const char *cause)
+{
+    char detail[512];
+    snprintf(detail, sizeof detail, "%s%s%s", problem_detail(problem, call->language),
+             *cause ? " " : "", cause);
+    struct json_writer *w = &call->json;
+    buffer_deinit(&call->body);
+    w->needs_comma = false;
+    writer_open(w, NULL, '{');
+    writer_text(w, "type", "about:blank");
+    writer_text(w, "title", problem_title(problem));
+    writer_i64(w, "status", problem_status(problem));
+    writer_text(w, "code", problem_code(problem));
+    writer_text(w, "detail", detail);
+    writer_text(w, "request_id", call->id);
+}
+
+static void close_problem(struct call *call, enum problem problem, const char *allow)
+{
+    writer_close(&call->json, '}');
+    answer(call, problem_status(problem), "application/problem+json", buffer_slice(&call->body),
+           allow);
+}
+
+void call_problem(struct call *call, enum problem problem)
+{
+    call_problem_because(call, problem, "");
+}
+
+void call_problem_because(struct call *call, enum problem problem, const char *cause)
+{
+    open_problem(call, problem, cause);
+    close_problem(call, problem, "");
+}
+
+void call_not_allowed(struct call *call, const char *allow)
+{
+    open_problem(call, PROBLEM_METHOD_NOT_ALLOWED, "");
+    close_problem(call, PROBLEM_METHOD_NOT_ALLOWED, allow);
+}
+
+void call_options(struct call *call, const char *allow)
+{
+    answer(call, 204, NULL, SLICE(""), allow);
+}
+
+void call_faults(struct call *call, const struct faults *faults)
+{
+    struct json_writer *w = &call->json;
+    open_problem(call, PROBLEM_INVALID_FIELDS, "");
+    writer_open(w, "errors", '[');
+    for (unsigned i = 0; i < faults->count; i++) {
+        char detail[2 * FAULT_NOTE_SIZE];
+        const char *note = faults->items[i].note;
+        snprintf(detail, sizeof detail, "%s%s%s%s",
+                 fault_detail(faults->items[i].fault, call->language), *note ? " (" : "", note,
+                 *note ? ")" : ".");
+        writer_open(w, NULL, '{');
+        writer_text(w, "field", faults->items[i].field);
+        writer_text(w, "code", fault_code(faults->items[i].fault));
+        writer_text(w, "detail", detail);
+        writer_close(w, '}');
+    }
+    writer_close(w, ']');
+    close_problem(call, PROBLEM_INVALID_FIELDS, "");
+}
+
+void call_failed(struct call *call, const char *what)
+{
+    log_error("request_failed", "request_id=%s what=%s cause=%s", call->id, what, err_text());
+    call_problem(call, PROBLEM_INTERNAL);
+}
+
+bool call_ask(struct call *call, struct desk_request *request)
+{
+    const struct desk *desk = &call->api->options.desk;
+    request->user_id = API_USER;
+    request->user = call;
+    if (desk->ask(desk->self, request)) return true;
+    call_problem(call, PROBLEM_BUSY);
+    return false;
+}

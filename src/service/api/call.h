@@ -1,0 +1,97 @@
+/* One request on its way to its answer, and what every route needs: the api behind it.
+ *
+ * A call is made when a request comes and ends with its one answer (call_send, call_problem,
+ * call_faults): the pointer is dead afterwards. A route that must wait for the desk or a book keeps
+ * the call; the api keeps a list of those, so that closing can answer them. The HTTP request itself
+ * is good only inside the route's handler. */
+#ifndef SERVICE_API_CALL_H
+#define SERVICE_API_CALL_H
+
+#include <uv.h>
+
+#include "base/buffer.h"
+#include "io/net/http_server.h"
+#include "io/store/store_read.h"
+#include "service/api/api.h"
+#include "service/api/board.h"
+#include "service/api/json_writer.h"
+
+enum {
+    CALL_PARAMS_MAX = 2,
+    CALL_PARAM_SIZE = 64,
+    CALL_ID_SIZE = 17,
+    CALLS_WAITING_MAX = 4096, /* under way at a time; one more is answered 503 */
+    API_USER = 1,             /* everybody, until there are accounts */
+};
+
+struct route;
+
+struct api {
+    struct api_options options;
+    uv_loop_t *loop;
+    uv_timer_t *timer; /* deadlines of waiting calls; freed when its handle has closed */
+    struct http_server *server;
+    struct store_reader *reader;
+    struct board board;
+    struct call *calls; /* all that are not answered */
+    uint32_t call_count;
+    uint64_t request_seed, request_count;
+    uint64_t answers[6]; /* by first digit of the status */
+    int64_t start_ms;
+};
+
+struct call {
+    struct api *api;
+    struct http_reply *reply;
+    struct call *next, *previous;
+    const struct route *route;
+    enum language language;
+    char id[CALL_ID_SIZE];
+    char params[CALL_PARAMS_MAX][CALL_PARAM_SIZE]; /* the route's {names}, in order, decoded */
+    struct buffer body;
+    struct json_writer json; /* into body */
+
+    /* Waits for news (see call_wait) when deadline_ms is not 0. */
+    int64_t deadline_ms; /* monotonic */
+    uint16_t instrument; /* INSTRUMENT_NONE: of no market */
+    uint64_t bot_id;     /* 0: of no bot */
+    void (*on_news)(struct call *call);
+    void (*on_late)(struct call *call);
+
+    /* A route's own numbers while it waits. */
+    void (*on_book)(struct call *call, const struct board_market *m);
+    uint32_t limit;
+    enum venue venue;
+    enum timeframe timeframe;
+    void *state; /* from malloc; freed with the call */
+};
+
+struct call *call_new(struct api *api, const struct http_request *request,
+                      struct http_reply *reply);
+/* Answers with what was written into json. */
+void call_send(struct call *call, int status);
+void call_send_as(struct call *call, int status, const char *content_type);
+void call_send_static(struct call *call, const char *content_type, struct slice body);
+void call_problem(struct call *call, enum problem problem);
+/* The same with the cause, in English, behind the detail. */
+void call_problem_because(struct call *call, enum problem problem, const char *cause);
+void call_faults(struct call *call, const struct faults *faults);
+void call_not_allowed(struct call *call, const char *allow);
+void call_options(struct call *call, const char *allow);
+/* Logs what failed inside, under the call's id, and answers 500. */
+void call_failed(struct call *call, const char *what);
+
+/* Asks the desk; answers 503 and returns false where it takes no more. request->user is the call.
+ */
+bool call_ask(struct call *call, struct desk_request *request);
+
+/* Goes on in on_news with the next book of call->instrument or totals of call->bot_id, whichever are
+ * set, or in on_late when wait_ms pass before. */
+void call_wait(struct call *call, uint32_t wait_ms, void (*on_news)(struct call *call),
+               void (*on_late)(struct call *call));
+
+/* Milliseconds: the wall's clock, and one that never goes back. */
+int64_t api_now_ms(void);
+int64_t api_monotonic_ms(void);
+
+#endif

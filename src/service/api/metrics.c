@@ -1,0 +1,142 @@
+/* Counters in Prometheus' text format (version 0.0.4). */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "service/api/route.h"
+
+static void head(struct buffer *out, const char *name, const char *type, const char *help)
+{
+    buffer_printf(out, "# HELP tradebot_%s %s\n# TYPE tradebot_%s %s\n", name, help, name, type);
+}
+
+static void single(struct buffer *out, const char *name, const char *type, const char *help,
+                   uint64_t value)
+{
+    head(out, name, type, help);
+    buffer_printf(out, "tradebot_%s %llu\n", name, (unsigned long long)value);
+}
+
+static void engine(struct buffer *out, const struct engine_counters *e)
+{
+    single(out, "events_total", "counter", "Events the engine has stepped through.", e->events);
+    single(out, "orders_total", "counter", "Orders the engine has placed.", e->orders);
+    single(out, "fills_total", "counter", "Fills the engine has booked.", e->fills);
+    single(out, "fills_duplicate_total", "counter", "Fills that were booked before and not again.",
+           e->duplicate_fills);
+    single(out, "orders_unknown_total", "counter", "News of orders that are not ours.",
+           e->unknown_orders);
+    single(out, "news_impossible_total", "counter", "Order news that cannot be.",
+           e->impossible_news);
+    single(out, "books_crossed_total", "counter", "Books emptied because they were crossed.",
+           e->crossed_books);
+    single(out, "candle_gaps_total", "counter", "Candles that were missing.", e->candle_gaps);
+}
+
+static void by_venue(struct buffer *out, const struct board *board, const char *name,
+                     const char *help, uint64_t (*value)(const struct venue_status *v))
+{
+    const bool is_counter = strstr(name, "_total") != NULL;
+    head(out, name, is_counter ? "counter" : "gauge", help);
+    for (unsigned i = 0; i < VENUE_COUNT; i++) {
+        const struct board_venue *venue = &board->venues[i];
+        if (!venue->known) continue;
+        buffer_printf(out, "tradebot_%s{venue=\"%s\"} %llu\n", name, venue_name((enum venue)i),
+                      (unsigned long long)value(&venue->status));
+    }
+}
+
+static uint64_t live_of(const struct venue_status *v)
+{
+    return v->state == VENUE_LIVE;
+}
+
+static uint64_t frames_of(const struct venue_status *v)
+{
+    return v->frames;
+}
+
+static uint64_t malformed_of(const struct venue_status *v)
+{
+    return v->malformed;
+}
+
+static uint64_t gaps_of(const struct venue_status *v)
+{
+    return v->gaps;
+}
+
+static uint64_t reconnects_of(const struct venue_status *v)
+{
+    return v->reconnects;
+}
+
+static uint64_t streams_of(const struct venue_status *v)
+{
+    return v->streams;
+}
+
+static uint64_t weight_of(const struct venue_status *v)
+{
+    return v->weight_used;
+}
+
+static void venues(struct buffer *out, const struct board *board)
+{
+    by_venue(out, board, "venue_live", "1 while the venue's market data is live.", live_of);
+    by_venue(out, board, "frames_total", "Frames received from the venue.", frames_of);
+    by_venue(out, board, "frames_malformed_total", "Frames that were dropped.", malformed_of);
+    by_venue(out, board, "gaps_total", "Gaps found in the order book's sequence.", gaps_of);
+    by_venue(out, board, "reconnects_total", "Reconnects to the venue.", reconnects_of);
+    by_venue(out, board, "streams", "Streams subscribed at the venue.", streams_of);
+    by_venue(out, board, "request_weight", "Request weight used in this minute.", weight_of);
+}
+
+static void http(struct buffer *out, const struct api *api)
+{
+    const struct http_server_counters c = http_server_counters(api->server);
+    head(out, "http_requests_total", "counter", "Requests answered by their routes.");
+    for (unsigned digit = 2; digit <= 5; digit++)
+        buffer_printf(out, "tradebot_http_requests_total{status=\"%uxx\"} %llu\n", digit,
+                      (unsigned long long)api->answers[digit]);
+    single(out, "http_refusals_total", "counter", "Requests refused before their route.",
+           c.refusals);
+    single(out, "http_connections", "gauge", "Open HTTP connections.", c.connections);
+    single(out, "http_connections_refused_total", "counter", "Connections over the limit.",
+           c.connections_refused);
+    single(out, "http_calls_waiting", "gauge", "Requests that wait for their answer.",
+           api->call_count);
+}
+
+static void process(struct buffer *out, const struct api *api)
+{
+    size_t resident = 0;
+    char version[64];
+    if (uv_resident_set_memory(&resident) != 0) resident = 0;
+    head(out, "build_info", "gauge", "What runs here.");
+    snprintf(version, sizeof version, "version=\"%s\",commit=\"%s\"", api->options.version,
+             api->options.commit);
+    buffer_printf(out, "tradebot_build_info{%s} 1\n", version);
+    single(out, "uptime_seconds", "gauge", "Since the start.",
+           (uint64_t)(api_monotonic_ms() - api->start_ms) / 1000);
+    single(out, "resident_memory_bytes", "gauge", "Resident memory of the process.", resident);
+}
+
+void metrics_get(struct call *call, const struct http_request *request)
+{
+    const struct api *api = call->api;
+    struct buffer *out = &call->body;
+    (void)request;
+    process(out, api);
+    engine(out, &api->board.engine);
+    venues(out, &api->board);
+    single(out, "bots", "gauge", "Bots the trade thread runs.", api->board.bot_count);
+    single(out, "publications_total", "counter", "News taken from the trade thread.",
+           api->board.publications);
+    if (api->options.publications_dropped)
+        single(out, "publications_dropped_total", "counter",
+               "Market news dropped because the web thread was behind.",
+               atomic_load_explicit(api->options.publications_dropped, memory_order_relaxed));
+    http(out, api);
+    call_send_as(call, 200, "text/plain; version=0.0.4; charset=utf-8");
+}

@@ -1,0 +1,111 @@
+/* The OpenAPI document. */
+#include "service/api/openapi.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "service/api/route.h"
+#include "service/api/web_files.h"
+
+static void reference(struct json_writer *w, const char *key, const char *schema)
+{
+    char text[96];
+    snprintf(text, sizeof text, "{\"$ref\":\"#/components/schemas/%s\"}", schema);
+    writer_raw(w, key, text);
+}
+
+static void content(struct json_writer *w, const char *type, const char *schema)
+{
+    writer_open(w, "content", '{');
+    writer_open(w, type, '{');
+    if (schema)
+        reference(w, "schema", schema);
+    else
+        writer_raw(w, "schema", "{\"type\":\"string\"}");
+    writer_close(w, '}');
+    writer_close(w, '}');
+}
+
+static void parameter(struct json_writer *w, const char *name, const char *place,
+                      const char *schema, bool required)
+{
+    writer_open(w, NULL, '{');
+    writer_text(w, "name", name);
+    writer_text(w, "in", place);
+    writer_bool(w, "required", required);
+    writer_raw(w, "schema", schema);
+    writer_close(w, '}');
+}
+
+static void path_parameters(struct json_writer *w, const char *pattern)
+{
+    for (const char *at = strchr(pattern, '{'); at; at = strchr(at + 1, '{')) {
+        char name[CALL_PARAM_SIZE];
+        CHECK(slice_copy((struct slice){at + 1, strcspn(at + 1, "}")}, name, sizeof name));
+        const bool is_id = strcmp(name, "id") == 0;
+        parameter(w, name, "path",
+                  is_id ? "{\"type\":\"integer\",\"minimum\":1}" : "{\"type\":\"string\"}", true);
+    }
+}
+
+static void operation(struct json_writer *w, const struct route *r)
+{
+    char status[8];
+    char key[8];
+    snprintf(key, sizeof key, "%s", strcmp(r->method, "POST") == 0 ? "post" : "get");
+    writer_open(w, key, '{');
+    writer_text(w, "operationId", r->id);
+    writer_text(w, "summary", r->summary);
+    writer_open(w, "parameters", '[');
+    path_parameters(w, r->pattern);
+    for (unsigned i = 0; i < QUERY_MAX && r->query[i].name; i++)
+        parameter(w, r->query[i].name, "query", r->query[i].schema, r->query[i].required);
+    writer_close(w, ']');
+    if (r->body_schema) {
+        writer_open(w, "requestBody", '{');
+        writer_bool(w, "required", true);
+        content(w, "application/json", r->body_schema);
+        writer_close(w, '}');
+    }
+    snprintf(status, sizeof status, "%d", r->status);
+    writer_open(w, "responses", '{');
+    writer_open(w, status, '{');
+    writer_text(w, "description", "Good");
+    content(w, r->schema ? "application/json" : r->content_type, r->schema);
+    writer_close(w, '}');
+    writer_open(w, "default", '{');
+    writer_text(w, "description", "What went wrong");
+    content(w, "application/problem+json", "Problem");
+    writer_close(w, '}');
+    writer_close(w, '}');
+    writer_close(w, '}');
+}
+
+void openapi_write(struct json_writer *w, const char *version)
+{
+    writer_open(w, NULL, '{');
+    writer_text(w, "openapi", "3.1.0");
+    writer_open(w, "info", '{');
+    writer_text(w, "title", "TradeBot");
+    writer_text(w, "version", version);
+    writer_text(w, "description",
+                "Amounts are strings, ids integers, times RFC 3339 in UTC. Only local requests are "
+                "answered.");
+    writer_close(w, '}');
+    writer_open(w, "paths", '{');
+    for (size_t i = 0; i < routes_count; i++) {
+        /* Rows of one pattern stand together. */
+        const bool first = i == 0 || strcmp(routes[i].pattern, routes[i - 1].pattern) != 0;
+        const bool last =
+            i + 1 == routes_count || strcmp(routes[i].pattern, routes[i + 1].pattern) != 0;
+        if (first) writer_open(w, routes[i].pattern, '{');
+        operation(w, &routes[i]);
+        if (last) writer_close(w, '}');
+    }
+    writer_close(w, '}');
+    writer_open(w, "components", '{');
+    writer_raw(w, "schemas", openapi_schemas);
+    writer_close(w, '}');
+    writer_close(w, '}');
+}

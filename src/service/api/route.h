@@ -1,0 +1,84 @@
+/* The table of routes: what is answered, what the OpenAPI document tells, and nothing else.
+ *
+ * A pattern's {name} matches one segment of a path. HEAD is GET without its body and OPTIONS is
+ * answered for every pattern, so neither has rows. */
+#ifndef SERVICE_API_ROUTE_H
+#define SERVICE_API_ROUTE_H
+
+#include "service/api/call.h"
+
+enum { QUERY_MAX = 3 };
+
+/* Parameters of a query, for the OpenAPI document. */
+struct query_parameter {
+    const char *name;
+    const char *schema; /* JSON */
+    bool required;
+};
+
+struct route {
+    const char *method; /* "GET" or "POST" */
+    const char *pattern;
+    const char *id; /* operationId */
+    const char *summary;
+    void (*handle)(struct call *call, const struct http_request *request);
+    const char *schema;       /* of a good answer: a name of openapi_schemas.json; NULL: not JSON */
+    const char *content_type; /* of a good answer that is not JSON */
+    const char *body_schema;  /* POST: of the body, NULL: none needed */
+    int status;               /* of a good answer */
+    struct query_parameter query[QUERY_MAX];
+    bool open; /* answered to anybody, local or not */
+};
+
+extern const struct route routes[];
+extern const size_t routes_count;
+
+/* Whether path matches; writes its decoded parameters. */
+bool route_match(const char *pattern, struct slice path,
+                 char params[CALL_PARAMS_MAX][CALL_PARAM_SIZE]);
+
+/* ---- the handlers, by file ---- */
+
+/* routes_ops.c */
+void ops_health(struct call *call, const struct http_request *request);
+void ops_ready(struct call *call, const struct http_request *request);
+void ops_version(struct call *call, const struct http_request *request);
+void ops_openapi(struct call *call, const struct http_request *request);
+void ops_page(struct call *call, const struct http_request *request);
+/* metrics.c */
+void metrics_get(struct call *call, const struct http_request *request);
+/* routes_market.c */
+void market_venues(struct call *call, const struct http_request *request);
+void market_symbols(struct call *call, const struct http_request *request);
+void market_book(struct call *call, const struct http_request *request);
+void market_ticker(struct call *call, const struct http_request *request);
+void market_trades(struct call *call, const struct http_request *request);
+void market_candles(struct call *call, const struct http_request *request);
+/* routes_bot.c */
+void bot_list(struct call *call, const struct http_request *request);
+void bot_create(struct call *call, const struct http_request *request);
+void bot_get(struct call *call, const struct http_request *request);
+void bot_start(struct call *call, const struct http_request *request);
+void bot_stop(struct call *call, const struct http_request *request);
+void bot_state(struct call *call, const struct http_request *request);
+void bot_why(struct call *call, const struct http_request *request);
+void bot_strategies(struct call *call, const struct http_request *request);
+/* routes_history.c */
+void history_orders(struct call *call, const struct http_request *request);
+void history_fills(struct call *call, const struct http_request *request);
+void history_trades(struct call *call, const struct http_request *request);
+void history_positions(struct call *call, const struct http_request *request);
+
+/* ---- reading what a request asks; a fault is added and false returned where it is wrong ---- */
+
+bool query_u64(const struct http_request *request, const char *name, uint64_t *value,
+               struct faults *faults);
+/* `limit`: 1..max, `standard` where it is absent. */
+bool query_limit(const struct http_request *request, const char *name, uint32_t max,
+                 uint32_t standard, uint32_t *value, struct faults *faults);
+/* A list's page: limit, cursor, bot_id. */
+bool query_page(const struct http_request *request, struct store_page *page, struct faults *faults);
+/* False where text is not a whole number above 0. */
+bool parse_id(const char *text, uint64_t *id);
+
+#endif

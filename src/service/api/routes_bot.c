@@ -1,0 +1,279 @@
+/* Bots: made, steered and looked at. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "service/api/bot_form.h"
+#include "service/api/route.h"
+#include "service/api/views.h"
+
+/* An answer to start or stop shows the new state: so long it waits for the trade thread's news. */
+enum { STATE_WAIT_MS = 1000 };
+
+void bot_strategies(struct call *call, const struct http_request *request)
+{
+    struct json_writer *w = &call->json;
+    (void)request;
+    writer_open(w, NULL, '{');
+    writer_open(w, "items", '[');
+    for (unsigned i = 0; i < STRATEGY_COUNT; i++)
+        view_strategy(w, strategy_type((enum strategy_kind)i));
+    writer_close(w, ']');
+    writer_close(w, '}');
+    call_send(call, 200);
+}
+
+/* ---- looking ---- */
+
+struct bot_listing {
+    struct call *call;
+    uint64_t last_id;
+    uint32_t count;
+};
+
+static void on_bot(void *user, const struct store_bot *bot)
+{
+    struct bot_listing *list = user;
+    view_bot(&list->call->json, bot, board_bot(&list->call->api->board, bot->id));
+    list->last_id = bot->id;
+    list->count++;
+}
+
+void bot_list(struct call *call, const struct http_request *request)
+{
+    struct json_writer *w = &call->json;
+    struct bot_listing list = {.call = call};
+    struct faults faults = {0};
+    struct store_page page;
+    if (!query_page(request, &page, &faults)) {
+        call_faults(call, &faults);
+        return;
+    }
+    writer_open(w, NULL, '{');
+    writer_open(w, "items", '[');
+    if (store_read_bots(call->api->reader, &page, on_bot, &list) != OK) {
+        call_failed(call, "bots");
+        return;
+    }
+    writer_close(w, ']');
+    if (list.count == page.limit) {
+        char cursor[24];
+        snprintf(cursor, sizeof cursor, "%llu", (unsigned long long)list.last_id);
+        writer_text(w, "next_cursor", cursor);
+    } else {
+        writer_null(w, "next_cursor");
+    }
+    writer_close(w, '}');
+    call_send(call, 200);
+}
+
+static bool read_bot(struct call *call, uint64_t bot_id, struct store_bot *bot)
+{
+    const enum err err = store_read_bot(call->api->reader, API_USER, bot_id, bot);
+    if (err == ERR_NOT_FOUND)
+        call_problem(call, PROBLEM_NOT_FOUND);
+    else if (err)
+        call_failed(call, "bot");
+    return err == OK;
+}
+
+/* The path's bot; false when the answer is given already. */
+static bool find_bot(struct call *call, struct store_bot *bot)
+{
+    uint64_t bot_id;
+    if (parse_id(call->params[0], &bot_id)) return read_bot(call, bot_id, bot);
+    call_problem(call, PROBLEM_NOT_FOUND);
+    return false;
+}
+
+void bot_get(struct call *call, const struct http_request *request)
+{
+    struct store_bot bot;
+    (void)request;
+    if (!find_bot(call, &bot)) return;
+    view_bot(&call->json, &bot, board_bot(&call->api->board, bot.id));
+    call_send(call, 200);
+}
+
+static void send_state(struct call *call, const struct store_bot *bot)
+{
+    view_bot_state(&call->json, bot, &call->api->board, api_now_ms());
+    call_send(call, 200);
+}
+
+void bot_state(struct call *call, const struct http_request *request)
+{
+    struct store_bot bot;
+    (void)request;
+    if (find_bot(call, &bot)) send_state(call, &bot);
+}
+
+void bot_why(struct call *call, const struct http_request *request)
+{
+    const struct board *board = &call->api->board;
+    struct json_writer *w = &call->json;
+    struct faults faults = {0};
+    struct store_bot bot;
+    if (!query_limit(request, "limit", BOARD_DECISIONS, BOARD_DECISIONS, &call->limit, &faults)) {
+        call_faults(call, &faults);
+        return;
+    }
+    if (!find_bot(call, &bot)) return;
+    const struct board_bot *live = board_bot(board, bot.id);
+    writer_open(w, NULL, '{');
+    writer_open(w, "items", '[');
+    for (uint32_t age = 0; live && age < call->limit; age++) {
+        const struct board_decision *d = board_decision(live, age);
+        if (!d) break;
+        view_decision(w, &bot, board, d);
+    }
+    writer_close(w, ']');
+    writer_close(w, '}');
+    call_send(call, 200);
+}
+
+/* ---- making ---- */
+
+static void on_created(void *user, const struct desk_answer *answer)
+{
+    struct call *call = user;
+    struct bot_form *form = call->state;
+    struct store_bot bot;
+    switch (answer->err) {
+    case OK:
+        if (!read_bot(call, answer->bot_id, &bot)) return;
+        view_bot(&call->json, &bot, board_bot(&call->api->board, bot.id));
+        call_send(call, 201);
+        return;
+    case ERR_NOT_FOUND:
+        faults_add(&form->faults, "symbols", FAULT_NOT_FOUND, "");
+        call_faults(call, &form->faults);
+        return;
+    case ERR_INVALID: call_problem_because(call, PROBLEM_BOT_REFUSED, answer->text); return;
+    case ERR_LIMIT: call_problem(call, PROBLEM_LIMIT_REACHED); return;
+    case ERR_TIMEOUT: call_problem(call, PROBLEM_MARKET_NOT_READY); return;
+    default: call_failed(call, answer->text); return;
+    }
+}
+
+static void on_symbols(void *user, const struct desk_answer *answer)
+{
+    struct call *call = user;
+    struct bot_form *form = call->state;
+    if (answer->err == ERR_UNSUPPORTED) {
+        faults_add(&form->faults, "venue", FAULT_UNSUPPORTED, "GET /api/v1/venues");
+    } else if (answer->err) {
+        call_problem(call, PROBLEM_MARKET_NOT_READY);
+        return;
+    } else {
+        bot_form_fit(form, answer->instruments, answer->count);
+    }
+    if (form->faults.count) {
+        call_faults(call, &form->faults);
+        return;
+    }
+    struct desk_request ask = {.kind = DESK_BOT_CREATE,
+                               .venue = form->bot.venue,
+                               .bot = form->bot,
+                               .on_answer = on_created};
+    ask.bot.created_ms = ask.bot.updated_ms = api_now_ms();
+    call_ask(call, &ask);
+}
+
+void bot_create(struct call *call, const struct http_request *request)
+{
+    struct bot_form *form = malloc(sizeof *form);
+    CHECK(form);
+    call->state = form;
+    const enum problem problem =
+        bot_form_read(form, request->body, call->api->options.live_enabled);
+    if (problem != PROBLEM_COUNT) {
+        call_problem(call, problem);
+        return;
+    }
+    if (!form->venue_is_known || !form->symbols_are_known) {
+        call_faults(call, &form->faults);
+        return;
+    }
+    struct desk_request ask = {
+        .kind = DESK_SYMBOLS, .venue = form->bot.venue, .on_answer = on_symbols};
+    call_ask(call, &ask);
+}
+
+/* ---- steering ---- */
+
+static void finish_steering(struct call *call)
+{
+    struct store_bot bot;
+    if (read_bot(call, call->bot_id, &bot)) send_state(call, &bot);
+}
+
+static bool shows(const struct call *call, enum desk_request_kind wanted)
+{
+    const struct board_bot *live = board_bot(&call->api->board, call->bot_id);
+    if (!live || !live->has_totals) return false;
+    const bool stops = live->totals.state == BOT_STOPPED || live->totals.state == BOT_STOPPING;
+    return stops == (wanted == DESK_BOT_STOP);
+}
+
+static void steered(struct call *call, const struct desk_answer *answer,
+                    enum desk_request_kind wanted)
+{
+    if (answer->err == ERR_NOT_FOUND)
+        call_problem(call, PROBLEM_MARKET_NOT_READY);
+    else if (answer->err)
+        call_failed(call, answer->text);
+    else if (shows(call, wanted))
+        finish_steering(call);
+    else
+        call_wait(call, STATE_WAIT_MS, finish_steering, finish_steering);
+}
+
+static void on_started(void *user, const struct desk_answer *answer)
+{
+    steered(user, answer, DESK_BOT_START);
+}
+
+static void on_stopped(void *user, const struct desk_answer *answer)
+{
+    steered(user, answer, DESK_BOT_STOP);
+}
+
+/* The body may be empty or {}. */
+static bool is_empty(struct slice body)
+{
+    char kept[3] = "";
+    size_t count = 0;
+    for (size_t i = 0; i < body.size; i++) {
+        if (strchr(" \t\r\n", body.data[i])) continue;
+        if (count == 2) return false;
+        kept[count++] = body.data[i];
+    }
+    return count == 0 || strcmp(kept, "{}") == 0;
+}
+
+static void steer(struct call *call, const struct http_request *request,
+                  enum desk_request_kind kind)
+{
+    struct store_bot bot;
+    if (!is_empty(request->body)) {
+        call_problem(call, PROBLEM_NOT_JSON);
+        return;
+    }
+    if (!find_bot(call, &bot)) return;
+    call->bot_id = bot.id;
+    struct desk_request ask = {.kind = (uint8_t)kind,
+                               .bot_id = bot.id,
+                               .on_answer = kind == DESK_BOT_START ? on_started : on_stopped};
+    call_ask(call, &ask);
+}
+
+void bot_start(struct call *call, const struct http_request *request)
+{
+    steer(call, request, DESK_BOT_START);
+}
+
+void bot_stop(struct call *call, const struct http_request *request)
+{
+    steer(call, request, DESK_BOT_STOP);
+}

@@ -1,0 +1,141 @@
+/* Lists out of the store, and the positions that are open. */
+#include <stdio.h>
+
+#include "service/api/route.h"
+#include "service/api/views.h"
+
+/* A list on its way from the store into an answer. */
+struct listing {
+    struct json_writer *w;
+    uint64_t last_id;
+    uint32_t count;
+};
+
+static struct listing list_open(struct call *call)
+{
+    writer_open(&call->json, NULL, '{');
+    writer_open(&call->json, "items", '[');
+    return (struct listing){.w = &call->json};
+}
+
+/* A full page may have another behind it. */
+static void list_send(struct call *call, const struct listing *list, uint32_t limit, enum err err)
+{
+    char cursor[24];
+    if (err) {
+        call_failed(call, call->route->id);
+        return;
+    }
+    writer_close(&call->json, ']');
+    snprintf(cursor, sizeof cursor, "%llu", (unsigned long long)list->last_id);
+    writer_text_or_null(&call->json, "next_cursor", list->count == limit ? cursor : "");
+    writer_close(&call->json, '}');
+    call_send(call, 200);
+}
+
+static void on_order(void *user, const struct store_order *order)
+{
+    struct listing *list = user;
+    view_order(list->w, order);
+    list->last_id = order->order.id;
+    list->count++;
+}
+
+static void on_fill(void *user, const struct store_fill *fill)
+{
+    struct listing *list = user;
+    view_fill(list->w, fill);
+    list->last_id = fill->id;
+    list->count++;
+}
+
+static void on_trip(void *user, const struct store_round_trip *trip)
+{
+    struct listing *list = user;
+    view_round_trip(list->w, trip);
+    list->last_id = trip->id;
+    list->count++;
+}
+
+void history_orders(struct call *call, const struct http_request *request)
+{
+    struct faults faults = {0};
+    struct store_page page;
+    if (!query_page(request, &page, &faults)) {
+        call_faults(call, &faults);
+        return;
+    }
+    struct listing list = list_open(call);
+    const enum err err = store_read_orders(call->api->reader, &page, on_order, &list);
+    list_send(call, &list, page.limit, err);
+}
+
+void history_fills(struct call *call, const struct http_request *request)
+{
+    struct faults faults = {0};
+    struct store_page page;
+    if (!query_page(request, &page, &faults)) {
+        call_faults(call, &faults);
+        return;
+    }
+    struct listing list = list_open(call);
+    const enum err err = store_read_fills(call->api->reader, &page, on_fill, &list);
+    list_send(call, &list, page.limit, err);
+}
+
+void history_trades(struct call *call, const struct http_request *request)
+{
+    struct faults faults = {0};
+    struct store_page page;
+    if (!query_page(request, &page, &faults)) {
+        call_faults(call, &faults);
+        return;
+    }
+    struct listing list = list_open(call);
+    const enum err err = store_read_round_trips(call->api->reader, &page, on_trip, &list);
+    list_send(call, &list, page.limit, err);
+}
+
+/* Writes a bot's open positions from leg `first` on; false when the page was full before the end.
+ */
+static bool list_bot(struct listing *list, const struct board *board, const struct board_bot *bot,
+                     uint32_t first, uint32_t limit)
+{
+    for (uint32_t i = first; i < bot->leg_count; i++) {
+        const struct board_market *m = board_market(board, bot->legs[i].instrument);
+        if (!m || !bot->legs[i].position.open) continue;
+        if (list->count == limit) return false;
+        writer_open(list->w, NULL, '{');
+        writer_u64(list->w, "bot_id", bot->id);
+        writer_text(list->w, "venue", venue_name((enum venue)m->rules.venue));
+        view_position(list->w, m, &bot->legs[i]);
+        writer_close(list->w, '}');
+        list->last_id = bot->id * BOT_SYMBOLS_MAX + i;
+        list->count++;
+    }
+    return true;
+}
+
+/* A position has no id of its own: its cursor is the place of bot and leg, by bot upward. */
+void history_positions(struct call *call, const struct http_request *request)
+{
+    const struct board *board = &call->api->board;
+    struct faults faults = {0};
+    struct store_page page;
+    if (!query_page(request, &page, &faults)) {
+        call_faults(call, &faults);
+        return;
+    }
+    struct listing list = list_open(call);
+    const uint64_t start = page.before_id ? page.before_id + 1 : 0;
+    bool more = false;
+    for (uint32_t b = board_bot_place(board, start / BOT_SYMBOLS_MAX); b < board->bot_count; b++) {
+        const struct board_bot *bot = &board->bots[b];
+        const bool is_first = bot->id == start / BOT_SYMBOLS_MAX;
+        if (page.bot_id && bot->id != page.bot_id) continue;
+        const uint32_t leg = is_first ? (uint32_t)(start % BOT_SYMBOLS_MAX) : 0;
+        more = !list_bot(&list, board, bot, leg, page.limit);
+        if (more) break;
+    }
+    list_send(call, &list, more ? list.count : list.count + 1, OK);
+}

@@ -1,0 +1,113 @@
+/* What operators and the page itself ask. */
+#include <stdio.h>
+#include <string.h>
+
+#include "service/api/openapi.h"
+#include "service/api/route.h"
+#include "service/api/web_files.h"
+
+/* The trade thread tells its counters every second; silent for so long it is stuck. */
+enum { ENGINE_SILENT_MS = 5000 };
+
+void ops_health(struct call *call, const struct http_request *request)
+{
+    (void)request;
+    writer_raw(&call->json, NULL, "{\"status\":\"ok\"}");
+    call_send(call, 200);
+}
+
+/* A part that works is a closed circuit. */
+static void part(struct json_writer *w, const char *name, bool works, const char *reason)
+{
+    writer_open(w, name, '{');
+    writer_text(w, "state", works ? "closed" : "open");
+    writer_text_or_null(w, "reason", works ? "" : reason);
+    writer_close(w, '}');
+}
+
+static void ignore_bot(void *user, const struct store_bot *bot)
+{
+    (void)user;
+    (void)bot;
+}
+
+static bool store_answers(const struct api *api)
+{
+    const struct store_page page = {.user_id = API_USER, .limit = 1};
+    return store_read_bots(api->reader, &page, ignore_bot, NULL) == OK;
+}
+
+/* Whether every venue is live; tells each as a part. */
+static bool venue_parts(struct json_writer *w, const struct board *board)
+{
+    bool all = true;
+    for (unsigned v = 0; v < VENUE_COUNT; v++) {
+        const struct board_venue *venue = &board->venues[v];
+        char name[32];
+        if (!venue->known) continue;
+        const bool live = venue->status.state == VENUE_LIVE;
+        const char *reason = venue->status.reason;
+        snprintf(name, sizeof name, "venue.%s", venue_name((enum venue)v));
+        part(w, name, live, *reason ? reason : "no live market data");
+        all &= live;
+    }
+    return all;
+}
+
+void ops_ready(struct call *call, const struct http_request *request)
+{
+    const struct board *board = &call->api->board;
+    struct buffer text = {.limit = 65536};
+    struct json_writer parts = {.out = &text};
+    (void)request;
+    const bool store = store_answers(call->api);
+    const bool engine = board->engine_ms && api_now_ms() - board->engine_ms <= ENGINE_SILENT_MS;
+    writer_open(&parts, NULL, '{');
+    part(&parts, "store", store, "the database does not answer");
+    part(&parts, "engine", engine, "the trade thread is silent");
+    const bool venues = venue_parts(&parts, board);
+    writer_close(&parts, '}');
+    buffer_append_char(&text, '\0');
+
+    const bool up = store && engine;
+    writer_open(&call->json, NULL, '{');
+    writer_text(&call->json, "status", !up ? "down" : venues ? "ok" : "degraded");
+    writer_raw(&call->json, "parts", text.data);
+    writer_close(&call->json, '}');
+    buffer_deinit(&text);
+    call_send(call, up ? 200 : 503);
+}
+
+void ops_version(struct call *call, const struct http_request *request)
+{
+    const struct api_options *o = &call->api->options;
+    (void)request;
+    writer_open(&call->json, NULL, '{');
+    writer_text(&call->json, "version", o->version);
+    writer_text_or_null(&call->json, "commit", o->commit);
+    writer_bool(&call->json, "live_enabled", o->live_enabled);
+    writer_bool(&call->json, "demo", o->demo);
+    writer_text(&call->json, "language", o->language == LANGUAGE_TURKISH ? "tr" : "en");
+    writer_i64(&call->json, "uptime_s", (api_monotonic_ms() - call->api->start_ms) / 1000);
+    writer_close(&call->json, '}');
+    call_send(call, 200);
+}
+
+void ops_openapi(struct call *call, const struct http_request *request)
+{
+    (void)request;
+    openapi_write(&call->json, call->api->options.version);
+    call_send(call, 200);
+}
+
+void ops_page(struct call *call, const struct http_request *request)
+{
+    (void)request;
+    for (size_t i = 0; i < web_files_count; i++) {
+        const struct web_file *file = &web_files[i];
+        if (strcmp(file->path, call->route->pattern) != 0) continue;
+        call_send_static(call, file->content_type, (struct slice){file->data, file->size});
+        return;
+    }
+    call_problem(call, PROBLEM_NOT_FOUND);
+}
