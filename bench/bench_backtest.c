@@ -226,6 +226,7 @@ static int without_stops(const char *path)
     if (read_file(path, &file)) return 1;
     backtest_config_init(&config, STRATEGY_EMA_RSI);
     config.bot.risk = (struct risk_config){0};
+    config.bot.sizing_value = PPM / 10;
     config.slippage_ticks = 0;
     for (int i = 0; i < ROUNDS; i++) {
         const struct outcome one = run_engine(&config, &file);

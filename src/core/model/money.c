@@ -93,7 +93,13 @@ bool money_average(struct money m, unsigned money_scale, struct qty q, unsigned 
 
 bool units_part(int64_t units, int64_t ppm, enum rounding mode, int64_t *out)
 {
-    return units_mul_div(units, ppm, PPM, mode, out);
+    int64_t product;
+    if (__builtin_mul_overflow(units, ppm, &product))
+        return units_mul_div(units, ppm, PPM, mode, out);
+    /* Stops ask this at every price: dividing by a constant is a multiplication. */
+    const int64_t rest = product % PPM;
+    *out = product / PPM + (mode == ROUND_UP ? (rest > 0) - (rest < 0) : 0);
+    return true;
 }
 
 bool units_rescale(int64_t units, unsigned from_scale, unsigned to_scale, enum rounding mode,
@@ -114,6 +120,7 @@ bool units_mul_div(int64_t a, int64_t b, int64_t divisor, enum rounding mode, in
 int64_t units_to_step(int64_t units, int64_t step, enum rounding mode)
 {
     CHECK(units >= 0 && step > 0);
+    if (step == 1) return units;
     const int64_t rest = units % step;
     if (rest == 0) return units;
     const int64_t below = units - rest;

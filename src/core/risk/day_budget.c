@@ -1,14 +1,6 @@
 /* Daily limits. */
 #include "core/risk/day_budget.h"
 
-#include "base/check.h"
-
-int64_t day_of(int64_t time_ms)
-{
-    CHECK(time_ms >= 0);
-    return time_ms / DAY_MS;
-}
-
 static bool paused_by_day(const struct bot_totals *t)
 {
     return t->state == BOT_PAUSED &&

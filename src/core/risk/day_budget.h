@@ -7,17 +7,22 @@
 
 #include <stdbool.h>
 
+#include "base/check.h"
 #include "core/model/bot.h"
 #include "core/model/event.h"
 
 enum { DAY_MS = 86400000 };
 
 /* Days since 1970 UTC; time_ms >= 0. */
-int64_t day_of(int64_t time_ms);
+static inline int64_t day_of(int64_t time_ms)
+{
+    CHECK(time_ms >= 0);
+    return time_ms / DAY_MS;
+}
 /* Whether a new day has begun: day_budget_turn would do something. */
 static inline bool day_budget_due(const struct bot_totals *t, int64_t time_ms)
 {
-    return time_ms / DAY_MS > t->day;
+    return day_of(time_ms) > t->day;
 }
 /* Turns the counters over when a new day has begun; true when the totals changed. A clock that went
  * back never opens an old day again. */

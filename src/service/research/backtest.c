@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "core/risk/day_budget.h"
 #include "core/strategy/strategy.h"
-
-#define DAY_MS INT64_C(86400000)
 
 enum { CAPITAL_HEADROOM = 1000, CAPITAL_STEPS_MIN = 100000 };
 
@@ -162,8 +161,8 @@ static enum err make_bot_config(struct backtest *b)
 static enum err take_memory(struct backtest *b)
 {
     const struct candle_file *f = b->file;
-    const int64_t first_day = f->candles[0].open_ms / DAY_MS;
-    const int64_t last_day = f->candles[f->count - 1].open_ms / DAY_MS;
+    const int64_t first_day = day_of(f->candles[0].open_ms);
+    const int64_t last_day = day_of(f->candles[f->count - 1].open_ms);
     b->day_closes = calloc((size_t)(last_day - first_day) + 1, sizeof *b->day_closes);
     b->out.capacity = engine_outbox_need(&limits);
     b->out.items = calloc(b->out.capacity, sizeof *b->out.items);
@@ -253,7 +252,7 @@ enum err backtest_new(const struct backtest_config *config, const struct candle_
         return err;
     }
     b->fixed = b->equity = b->peak = (double)config->bot.capital.units;
-    b->day_end_ms = (file->candles[0].open_ms / DAY_MS + 1) * DAY_MS;
+    b->day_end_ms = (day_of(file->candles[0].open_ms) + 1) * DAY_MS;
     b->curve_step = (file->count + BACKTEST_CURVE_POINTS - 1) / BACKTEST_CURVE_POINTS;
     b->curve_next = b->curve_step;
     start(b);
