@@ -91,9 +91,15 @@ static const char *const time_names[] = {"open_time_ms", "open_time", "timestamp
                                          "datetime",     "date",      "time"};
 enum { TIME_NAME_COUNT = sizeof time_names / sizeof *time_names };
 
-static bool is_digit(char c)
+/* 10 or more for what is no digit. */
+static inline unsigned digit_of(char c)
 {
-    return (unsigned char)(c - '0') < 10;
+    return (unsigned)(unsigned char)c - '0';
+}
+
+static inline bool is_digit(char c)
+{
+    return digit_of(c) < 10;
 }
 
 /* ---- the first line ---- */
@@ -201,11 +207,11 @@ static inline enum problem read_number(const char **at, struct number *out)
     const char *p = *at;
     uint64_t value = 0;
     const char *const start = p;
-    for (; is_digit(*p); p++) value = value * 10 + (uint64_t)(*p - '0');
+    for (unsigned digit; (digit = digit_of(*p)) < 10; p++) value = value * 10 + digit;
     size_t digits = (size_t)(p - start), decimals = 0;
     if (*p == '.' && digits > 0) {
         const char *const fraction = ++p;
-        for (; is_digit(*p); p++) value = value * 10 + (uint64_t)(*p - '0');
+        for (unsigned digit; (digit = digit_of(*p)) < 10; p++) value = value * 10 + digit;
         decimals = (size_t)(p - fraction);
         digits += decimals;
         if (decimals == 0) return NOT_A_NUMBER;
