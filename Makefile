@@ -1,6 +1,6 @@
 # Daily work; `make help` lists it. The build itself is Meson's: see script/build.
 .DEFAULT_GOAL := build
-.PHONY: help build test unit asan clang tsan full fuzz nightly check fmt clean
+.PHONY: help build test unit asan clang tsan full fuzz nightly bench check fmt clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ fuzz: ## fuzzers for SECONDS=30 each; ONLY=decimal runs one
 nightly: ## the third tier: every fuzzer for half an hour
 	@script/bootstrap build test full
 	@script/fuzz 1800
+
+bench: ## speed beside peers, see bench/RESULTS.md; ONLY=tick runs one
+	@script/bootstrap build bench
+	@bench/run $(ONLY)
 
 check: ## the architectural checks alone
 	@for check in script/check-*; do $$check || [ $$? -eq 77 ] || exit 1; done
