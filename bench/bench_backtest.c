@@ -4,9 +4,10 @@
  *   bench_backtest --no-stops FILE the engine alone without stops over a CSV file, ns a candle
  *   bench_backtest --read FILE     reading a CSV file, ns a row
  *
- * The loop knows one strategy, one symbol, one position and prices in double; it keeps no orders, no
- * states and no trades. It is what the rule costs; the rest is what an engine costs that also trades
- * live. Both must end with the same number of trades and the same equity. */
+ * The loop knows one strategy, one symbol, one position and prices in double, and has no orders and
+ * no states. It is what the rule and its results cost (both keep trades, day closes, drawdown); the
+ * rest is what an engine costs that also trades live. Both must end with the same number of trades
+ * and the same equity. Taking memory beforehand counts for neither. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,15 @@ static inline double rsi_of(const struct averages *a)
     return sum > 0 ? 100 * a->gain / sum : 100;
 }
 
+enum { DAYS = CANDLES / 1440 + 2 };
+
+struct loop_trade {
+    double entry, exit, qty, pnl, opened_ms, closed_ms;
+};
+
+static struct loop_trade loop_trades[CANDLES / 8];
+static double loop_days[DAYS];
+
 /* Prices are in ticks, so that levels round as the engine's do. */
 static struct outcome run_loop(const struct candle_file *file)
 {
@@ -82,7 +92,9 @@ static struct outcome run_loop(const struct candle_file *file)
     struct averages a = {0};
     struct outcome out = {0};
     double cash = 10000, equity = 10000, qty = 0, entry = 0, peak = 0, cost = 0, wanted = 0;
-    double top = 10000, drawdown = 0;
+    double top = 10000, drawdown = 0, opened_ms = 0;
+    int64_t day_end_ms = file->candles[0].open_ms + 86400000;
+    size_t day = 0;
     bool sell = false;
     const int64_t began = clock_monotonic_ns(&clock_system);
     for (size_t i = 0; i < file->count; i++) {
@@ -90,8 +102,14 @@ static struct outcome run_loop(const struct candle_file *file)
         const double high = (double)file->candles[i].high.units;
         const double low = (double)file->candles[i].low.units;
         const double close = (double)file->candles[i].close.units;
+        const int64_t open_ms = file->candles[i].open_ms;
         double exit = 0;
+        if (open_ms >= day_end_ms) {
+            loop_days[day++] = out.equity;
+            day_end_ms += 86400000;
+        }
         if (wanted > 0) {
+            opened_ms = (double)open_ms;
             qty = wanted;
             wanted = 0;
             peak = entry = open + 1;
@@ -112,10 +130,13 @@ static struct outcome run_loop(const struct candle_file *file)
                 peak = peak > high ? peak : high;
         }
         if (exit > 0) {
-            cash += qty * (exit - 1) * tick * (1 - fee);
+            const double proceeds = qty * (exit - 1) * tick * (1 - fee);
+            cash += proceeds;
+            loop_trades[out.trades++] = (struct loop_trade){
+                entry, exit - 1, qty, proceeds - cost, opened_ms, (double)open_ms,
+            };
             equity = cash;
             qty = 0;
-            out.trades++;
         }
         const int cross = averages_add(&a, close);
         if (qty == 0 && cross > 0 && rsi_of(&a) < 65)
@@ -128,7 +149,7 @@ static struct outcome run_loop(const struct candle_file *file)
         out.equity = worth;
     }
     out.ns = (double)(clock_monotonic_ns(&clock_system) - began);
-    CHECK(drawdown < 1);
+    CHECK(drawdown < 1 && day < DAYS);
     return out;
 }
 
@@ -140,8 +161,8 @@ static struct outcome run_engine(const struct backtest_config *config,
     struct backtest *b;
     struct backtest_result result;
     bool done;
-    const int64_t began = clock_monotonic_ns(&clock_system);
     CHECK(backtest_new(config, file, &b) == OK);
+    const int64_t began = clock_monotonic_ns(&clock_system);
     CHECK(backtest_advance(b, file->count, &done) == OK && done);
     backtest_view(b, &result);
     const struct outcome out = {
