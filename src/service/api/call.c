@@ -78,7 +78,7 @@ static void answer(struct call *call, int status, const char *content_type, stru
 void call_send_as(struct call *call, int status, const char *content_type)
 {
     if (call->body.failed) {
-        call_failed(call, "answer too large");
+        call_failed(call, "answer", "too large");
         return;
     }
     answer(call, status, content_type, buffer_slice(&call->body), "");
@@ -161,9 +161,9 @@ void call_faults(struct call *call, const struct faults *faults)
     close_problem(call, PROBLEM_INVALID_FIELDS, "");
 }
 
-void call_failed(struct call *call, const char *what)
+void call_failed(struct call *call, const char *what, const char *cause)
 {
-    log_error("request_failed", "request_id=%s what=%s cause=%s", call->id, what, err_text());
+    log_error("request_failed", "request_id=%s what=%s cause=%s", call->id, what, cause);
     call_problem(call, PROBLEM_INTERNAL);
 }
 

@@ -79,7 +79,7 @@ void call_faults(struct call *call, const struct faults *faults);
 void call_not_allowed(struct call *call, const char *allow);
 void call_options(struct call *call, const char *allow);
 /* Logs what failed inside, under the call's id, and answers 500. */
-void call_failed(struct call *call, const char *what);
+void call_failed(struct call *call, const char *what, const char *cause);
 
 /* Asks the desk; answers 503 and returns false where it takes no more. request->user is the call.
  */

@@ -52,7 +52,7 @@ void bot_list(struct call *call, const struct http_request *request)
     writer_open(w, NULL, '{');
     writer_open(w, "items", '[');
     if (store_read_bots(call->api->reader, &page, on_bot, &list) != OK) {
-        call_failed(call, "bots");
+        call_failed(call, "bots", err_text());
         return;
     }
     writer_close(w, ']');
@@ -73,7 +73,7 @@ static bool read_bot(struct call *call, uint64_t bot_id, struct store_bot *bot)
     if (err == ERR_NOT_FOUND)
         call_problem(call, PROBLEM_NOT_FOUND);
     else if (err)
-        call_failed(call, "bot");
+        call_failed(call, "bot", err_text());
     return err == OK;
 }
 
@@ -152,7 +152,7 @@ static void on_created(void *user, const struct desk_answer *answer)
     case ERR_INVALID: call_problem_because(call, PROBLEM_BOT_REFUSED, answer->text); return;
     case ERR_LIMIT: call_problem(call, PROBLEM_LIMIT_REACHED); return;
     case ERR_TIMEOUT: call_problem(call, PROBLEM_MARKET_NOT_READY); return;
-    default: call_failed(call, answer->text); return;
+    default: call_failed(call, call->route->id, answer->text); return;
     }
 }
 
@@ -222,7 +222,7 @@ static void steered(struct call *call, const struct desk_answer *answer,
     if (answer->err == ERR_NOT_FOUND)
         call_problem(call, PROBLEM_MARKET_NOT_READY);
     else if (answer->err)
-        call_failed(call, answer->text);
+        call_failed(call, call->route->id, answer->text);
     else if (shows(call, wanted))
         finish_steering(call);
     else

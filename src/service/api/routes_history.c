@@ -23,7 +23,7 @@ static void list_send(struct call *call, const struct listing *list, uint32_t li
 {
     char cursor[24];
     if (err) {
-        call_failed(call, call->route->id);
+        call_failed(call, call->route->id, err_text());
         return;
     }
     writer_close(&call->json, ']');

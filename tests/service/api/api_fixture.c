@@ -1,0 +1,342 @@
+/* A world for the tests of the API. */
+#include "service/api/api_fixture.h"
+
+#include "cmocka_all.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/api/call.h"
+
+static struct instrument *all_instruments(void)
+{
+    static struct instrument all[DESK_SYMBOLS_COUNT];
+    for (unsigned i = 0; i < DESK_SYMBOLS_COUNT; i++) all[i] = desk_instrument(i);
+    return all;
+}
+
+struct instrument desk_instrument(unsigned symbol)
+{
+    static const char *const names[][3] = {{"BTCUSDT", "BTC", "USDT"},
+                                           {"ETHUSDT", "ETH", "USDT"},
+                                           {"BTCTRY", "BTC", "TRY"},
+                                           {"SLOWUSDT", "SLOW", "USDT"}};
+    struct instrument i = {
+        .index = (uint16_t)symbol,
+        .venue = VENUE_SIM,
+        .price_scale = 2,
+        .qty_scale = (uint8_t)(symbol == DESK_ETH ? 4 : 5),
+        .base_scale = 8,
+        .quote_scale = 8,
+        .tick = {1},
+        .step = {1},
+        .notional_min = {500000000},
+    };
+    snprintf(i.symbol, sizeof i.symbol, "%s", names[symbol][0]);
+    snprintf(i.base, sizeof i.base, "%s", names[symbol][1]);
+    snprintf(i.quote, sizeof i.quote, "%s", names[symbol][2]);
+    return i;
+}
+
+/* ---- publications ---- */
+
+static void publish(struct world *w, struct publication p)
+{
+    p.time_ms = api_now_ms();
+    api_on_publication(w->api, &p);
+}
+
+void publish_instrument(struct world *w, unsigned symbol)
+{
+    publish(w, (struct publication){.kind = PUBLISH_INSTRUMENT,
+                                    .instrument = (uint16_t)symbol,
+                                    .rules = desk_instrument(symbol)});
+}
+
+void publish_book(struct world *w, unsigned symbol)
+{
+    struct publication p = {.kind = PUBLISH_BOOK, .instrument = (uint16_t)symbol};
+    p.book = (struct published_book){.last_id = 812, .bid_count = 20, .ask_count = 20};
+    for (int i = 0; i < 20; i++) {
+        p.book.bids[i] = (struct level){{6481240 - i}, {52000 + i}};
+        p.book.asks[i] = (struct level){{6481241 + i}, {110000 + i}};
+    }
+    publish(w, p);
+}
+
+void publish_print(struct world *w, unsigned symbol, uint64_t id, int64_t price)
+{
+    publish(w, (struct publication){.kind = PUBLISH_PRINT,
+                                    .instrument = (uint16_t)symbol,
+                                    .print = {.id = id,
+                                              .price = {price},
+                                              .qty = {1000},
+                                              .taker = SIDE_SELL,
+                                              .time_ms = api_now_ms()}});
+}
+
+void publish_bot(struct world *w, uint64_t bot_id, enum bot_state state)
+{
+    struct publication p = {.kind = PUBLISH_BOT, .bot_id = bot_id};
+    p.bot.totals.state = (uint8_t)state;
+    p.bot.totals.day = api_now_ms() / 86400000;
+    p.bot.totals.day_pnl.units = -42000000;
+    p.bot.totals.day_trades = 1;
+    p.bot.equity.units = INT64_C(999958000000);
+    publish(w, p);
+}
+
+void publish_leg(struct world *w, uint64_t bot_id, unsigned symbol, bool open)
+{
+    struct publication p = {.kind = PUBLISH_LEG, .bot_id = bot_id, .instrument = (uint16_t)symbol};
+    p.leg = (struct leg_view){
+        .instrument = (uint16_t)symbol,
+        .position = {.base = {1540000},
+                     .entry_price = {6481240},
+                     .opened_ms = NOW_MS,
+                     .open = open},
+        .stops = {.stop = {6448834}, .target = {6578459}},
+        .unrealized = {58000000},
+    };
+    publish(w, p);
+}
+
+void publish_decision(struct world *w, uint64_t bot_id, uint64_t number)
+{
+    struct publication p = {.kind = PUBLISH_DECISION, .bot_id = bot_id, .instrument = DESK_BTC};
+    p.decision = (struct decision){.verdict = VERDICT_NO_ENTRY,
+                                   .why = WHY_RSI_OVERBOUGHT,
+                                   .price = {6481240},
+                                   .values = {64820.1, 64790.3, 71.2 + (double)number}};
+    publish(w, p);
+}
+
+void publish_status(struct world *w, enum venue_state state)
+{
+    struct publication p = {.kind = PUBLISH_VENUE};
+    p.venue = (struct venue_status){.venue = VENUE_SIM,
+                                    .state = (uint8_t)state,
+                                    .latency_ms = 0.4,
+                                    .age_ms = 12,
+                                    .streams = 6,
+                                    .frames = 1234,
+                                    .weight_used = 41,
+                                    .weight_limit = 6000};
+    publish(w, p);
+    p = (struct publication){.kind = PUBLISH_ENGINE};
+    p.engine.events = 99;
+    p.engine.orders = 7;
+    publish(w, p);
+}
+
+/* ---- the desk ---- */
+
+static void create_bot(struct world *w, const struct desk_request *r, struct desk_answer *answer)
+{
+    w->last_bot = r->bot;
+    w->last_bot.user_id = r->user_id;
+    assert_ok(store_begin(w->store));
+    assert_ok(store_bot_insert(w->store, &w->last_bot, &answer->bot_id));
+    assert_ok(store_commit(w->store));
+    publish_bot(w, answer->bot_id, BOT_STOPPED);
+}
+
+static void want_bot(struct world *w, const struct desk_request *r, bool running)
+{
+    assert_ok(store_begin(w->store));
+    assert_ok(store_bot_want(w->store, r->user_id, r->bot_id, running, NOW_MS));
+    assert_ok(store_commit(w->store));
+}
+
+static void find_symbol(const struct desk_request *r, struct desk_answer *answer)
+{
+    const struct instrument *all = all_instruments();
+    answer->err = ERR_NOT_FOUND;
+    for (unsigned i = 0; i < DESK_SYMBOLS_COUNT; i++) {
+        if (strcmp(all[i].symbol, r->symbol) != 0) continue;
+        answer->err = OK;
+        answer->instrument = (uint16_t)i;
+        answer->rules = all[i];
+    }
+}
+
+static void serve_request(struct world *w, const struct desk_request *r)
+{
+    static struct candle candles[1000];
+    struct desk_answer answer = {.err = w->desk_err};
+    snprintf(answer.text, sizeof answer.text, "the desk says no");
+    const bool good = !w->desk_err;
+    if (r->kind == DESK_BOT_CREATE && good) create_bot(w, r, &answer);
+    if (r->kind == DESK_BOT_START && good) want_bot(w, r, true);
+    if (r->kind == DESK_BOT_STOP && good) want_bot(w, r, false);
+    if ((r->kind == DESK_WATCH || r->kind == DESK_CANDLES) && good) find_symbol(r, &answer);
+    if (r->kind == DESK_WATCH && !answer.err) publish_instrument(w, answer.instrument);
+    if (r->kind == DESK_CANDLES && !answer.err) {
+        const int64_t length = timeframe_ms((enum timeframe)r->timeframe);
+        const int64_t last = timeframe_floor((enum timeframe)r->timeframe, api_now_ms());
+        for (unsigned i = 0; i < r->count; i++) {
+            const int64_t base = 6481240 + (int64_t)((i * 7919) % 9000);
+            candles[i] = (struct candle){last - (r->count - 1 - i) * length,
+                                         {base},
+                                         {base + 3000},
+                                         {base - 2500},
+                                         {base + 1200},
+                                         {123450}};
+        }
+        answer.candles = candles;
+        answer.count = r->count;
+    }
+    if (r->kind == DESK_SYMBOLS && !answer.err) {
+        answer.instruments = all_instruments();
+        answer.count = DESK_SYMBOLS_COUNT;
+    }
+    r->on_answer(r->user, &answer);
+    /* News comes after the answer, as it may between threads. */
+    if (r->kind == DESK_WATCH && !answer.err && answer.instrument != DESK_SLOW)
+        publish_book(w, answer.instrument);
+    if (r->kind == DESK_BOT_START && good) publish_bot(w, r->bot_id, BOT_RUNNING);
+    if (r->kind == DESK_BOT_STOP && good) publish_bot(w, r->bot_id, BOT_STOPPED);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    struct world *w = idle->data;
+    uv_idle_stop(idle);
+    if (w->desk_silent || w->queued == 0) return;
+    const struct desk_request first = w->queue[0];
+    memmove(w->queue, w->queue + 1, --w->queued * sizeof *w->queue);
+    if (w->queued) uv_idle_start(idle, on_idle);
+    serve_request(w, &first);
+}
+
+static bool desk_ask(void *self, const struct desk_request *request)
+{
+    struct world *w = self;
+    if (w->desk_full || w->queued == DESK_QUEUE) return false;
+    w->asked[request->kind]++;
+    w->queue[w->queued++] = *request;
+    uv_idle_start(&w->desk_idle, on_idle);
+    return true;
+}
+
+/* ---- the world ---- */
+
+struct world *world_open(struct world_options options)
+{
+    struct world *w = calloc(1, sizeof *w);
+    void *files;
+    assert_int_equal(fixture_setup(&files), 0);
+    w->files = *(struct fixture *)files;
+    free(files);
+    assert_int_equal(uv_loop_init(&w->loop), 0);
+    assert_int_equal(uv_idle_init(&w->loop, &w->desk_idle), 0);
+    w->desk_idle.data = w;
+    w->store = open_store(&w->files);
+    const struct api_options api = {
+        .address = "127.0.0.1",
+        .store_path = w->files.path,
+        .desk = {w, desk_ask},
+        .version = "1.2.3",
+        .commit = "abc",
+        .live_enabled = options.live_enabled,
+        .language = options.language,
+        .book_wait_ms = options.book_wait_ms,
+    };
+    assert_ok(api_open(&w->loop, &api, &w->api));
+    w->port = api_port(w->api);
+    return w;
+}
+
+void world_close(struct world *w)
+{
+    api_close(w->api);
+    uv_close((uv_handle_t *)&w->desk_idle, NULL);
+    loop_finish(&w->loop);
+    store_close(w->store);
+    struct fixture *files = malloc(sizeof *files);
+    *files = w->files;
+    void *state = files;
+    assert_int_equal(fixture_teardown(&state), 0);
+    free(w);
+}
+
+/* ---- requests ---- */
+
+static void read_answer(struct answer *a, const struct raw_peer *p)
+{
+    a->text = strndup(p->got.data ? p->got.data : "", p->got.size);
+    if (sscanf(a->text, "HTTP/1.1 %d", &a->status) != 1) fail_msg("no HTTP answer: %s", a->text);
+    char *end = strstr(a->text, "\r\n\r\n");
+    assert_non_null(end);
+    a->body = end + 4;
+    a->json = json_loads(a->body, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+}
+
+struct answer ask(struct world *w, const char *method, const char *target, const char *headers,
+                  const char *body)
+{
+    struct raw_peer p;
+    struct buffer text = {0};
+    struct answer a = {0};
+    buffer_printf(&text, "%s %s HTTP/1.1\r\nConnection: close\r\n%s", method, target, headers);
+    if (!strstr(headers, "Host:")) buffer_printf(&text, "Host: 127.0.0.1:%u\r\n", w->port);
+    if (body) buffer_printf(&text, "Content-Length: %zu\r\n", strlen(body));
+    buffer_printf(&text, "\r\n%s", body ? body : "");
+    buffer_append_char(&text, '\0');
+    raw_peer_dial(&p, &w->loop, w->port);
+    run_until(&w->loop, is_true, &p.is_open);
+    raw_peer_send(&p, text.data);
+    run_until(&w->loop, is_true, &p.is_closed);
+    read_answer(&a, &p);
+    raw_peer_deinit(&p);
+    buffer_deinit(&text);
+    return a;
+}
+
+struct answer get(struct world *w, const char *target)
+{
+    return ask(w, "GET", target, "", NULL);
+}
+
+struct answer post(struct world *w, const char *target, const char *body)
+{
+    return ask(w, "POST", target, "Content-Type: application/json\r\n", body);
+}
+
+void answer_free(struct answer *a)
+{
+    json_decref(a->json);
+    free(a->text);
+    *a = (struct answer){0};
+}
+
+const char *answer_header(const struct answer *a, const char *name)
+{
+    static char value[1024];
+    char line[96];
+    snprintf(line, sizeof line, "\r\n%s: ", name);
+    const char *at = strstr(a->text, line);
+    if (!at || at > a->body) return "";
+    at += strlen(line);
+    snprintf(value, sizeof value, "%.*s", (int)strcspn(at, "\r"), at);
+    return value;
+}
+
+const json_t *answer_at(const struct answer *a, const char *path)
+{
+    const json_t *at = a->json;
+    char part[64];
+    while (at && *path) {
+        const size_t size = strcspn(path, ".");
+        snprintf(part, sizeof part, "%.*s", (int)size, path);
+        at = json_is_array(at) ? json_array_get(at, (size_t)strtoul(part, NULL, 10))
+                               : json_object_get(at, part);
+        path += size + (path[size] == '.');
+    }
+    return at;
+}
+
+const char *answer_text(const struct answer *a, const char *path)
+{
+    return json_string_value(answer_at(a, path));
+}

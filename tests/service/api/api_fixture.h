@@ -1,0 +1,78 @@
+/* The API over a real store and real HTTP, with a desk that answers by itself. */
+#ifndef TESTS_SERVICE_API_API_FIXTURE_H
+#define TESTS_SERVICE_API_API_FIXTURE_H
+
+#include <jansson.h>
+
+#include "io/net/net_fixture.h"
+#include "io/store/fixture.h"
+#include "service/api/api.h"
+
+enum {
+    DESK_QUEUE = 64,
+    DESK_BTC = 0,
+    DESK_ETH = 1,
+    DESK_TRY = 2,
+    DESK_SLOW = 3,
+    DESK_SYMBOLS_COUNT
+};
+
+struct world {
+    struct fixture files;
+    uv_loop_t loop;
+    uv_idle_t desk_idle;
+    struct store *store;
+    struct api *api;
+    uint16_t port;
+
+    /* The desk: answers the oldest request each time the loop turns. */
+    struct desk_request queue[DESK_QUEUE];
+    unsigned queued;
+    bool desk_full;    /* refuses every request */
+    bool desk_silent;  /* keeps requests and never answers */
+    enum err desk_err; /* what it answers instead of OK */
+    unsigned asked[8]; /* by kind */
+    struct store_bot last_bot;
+};
+
+/* What came back. */
+struct answer {
+    int status;
+    char *text; /* head and body */
+    char *body;
+    json_t *json; /* NULL where the body is none */
+};
+
+struct world_options {
+    bool live_enabled;
+    enum language language;
+    uint32_t book_wait_ms;
+};
+
+struct world *world_open(struct world_options options);
+void world_close(struct world *w);
+
+/* One request on a connection of its own. headers: whole lines, "" for Host alone; where they bring
+ * their own Host, none is added. body NULL: none. */
+struct answer ask(struct world *w, const char *method, const char *target, const char *headers,
+                  const char *body);
+struct answer get(struct world *w, const char *target);
+struct answer post(struct world *w, const char *target, const char *body);
+void answer_free(struct answer *a);
+/* The value of a header line, without its end; "" when it is absent. Good until the next call. */
+const char *answer_header(const struct answer *a, const char *name);
+/* The text under a path such as "errors.0.field"; NULL when there is none. */
+const char *answer_text(const struct answer *a, const char *path);
+const json_t *answer_at(const struct answer *a, const char *path);
+
+/* As the trade thread would publish. */
+void publish_instrument(struct world *w, unsigned symbol);
+void publish_book(struct world *w, unsigned symbol);
+void publish_print(struct world *w, unsigned symbol, uint64_t id, int64_t price);
+void publish_bot(struct world *w, uint64_t bot_id, enum bot_state state);
+void publish_leg(struct world *w, uint64_t bot_id, unsigned symbol, bool open);
+void publish_decision(struct world *w, uint64_t bot_id, uint64_t number);
+void publish_status(struct world *w, enum venue_state state);
+struct instrument desk_instrument(unsigned symbol);
+
+#endif

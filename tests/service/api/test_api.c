@@ -1,0 +1,967 @@
+/* The API's routes over real HTTP. */
+#include "cmocka_all.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "service/api/api_fixture.h"
+#include "service/api/route.h"
+
+#define BOT                                                                                        \
+    "{\"name\":\"btc trend\",\"venue\":\"sim\",\"symbols\":[\"BTCUSDT\"],\"market\":\"spot\","     \
+    "\"mode\":\"paper\",\"api_key_id\":null,\"strategy\":\"ema_rsi\",\"params\":{\"ema_fast\":8,"  \
+    "\"ema_slow\":21,\"rsi_period\":7,\"rsi_oversold\":35,\"rsi_overbought\":65,"                  \
+    "\"rule\":\"cross\"},\"timeframe\":\"1m\",\"capital\":\"10000\","                              \
+    "\"sizing\":{\"kind\":\"percent\",\"value\":\"10\"},\"risk\":{\"stop_loss_pct\":\"0.5\","      \
+    "\"take_profit_pct\":\"1.5\",\"trailing_pct\":\"0.3\",\"max_daily_loss_pct\":\"5\","           \
+    "\"daily_target_pct\":null,\"max_daily_trades\":20,\"cooldown_s\":0},\"leverage\":1,"          \
+    "\"margin\":\"isolated\"}"
+
+static struct world *open_english(void)
+{
+    return world_open((struct world_options){.language = LANGUAGE_ENGLISH});
+}
+
+static void assert_problem(const struct answer *a, int status, const char *code)
+{
+    if (a->status != status) fail_msg("wanted %d %s, got %s", status, code, a->text);
+    assert_string_equal(answer_header(a, "Content-Type"), "application/problem+json");
+    assert_string_equal(answer_text(a, "type"), "about:blank");
+    assert_string_equal(answer_text(a, "code"), code);
+    assert_int_equal(json_integer_value(answer_at(a, "status")), status);
+    assert_true(*answer_text(a, "title") && *answer_text(a, "detail"));
+    assert_string_equal(answer_text(a, "request_id"), answer_header(a, "X-Request-Id"));
+    assert_int_equal(strlen(answer_text(a, "request_id")), 16);
+}
+
+static void assert_status(const struct answer *a, int status)
+{
+    if (a->status != status) fail_msg("wanted %d, got %s", status, a->text);
+}
+
+static void expect_problem(struct world *w, const char *target, int status, const char *code)
+{
+    struct answer a = get(w, target);
+    assert_problem(&a, status, code);
+    answer_free(&a);
+}
+
+static uint64_t create_bot(struct world *w)
+{
+    struct answer a = post(w, "/api/v1/bots", BOT);
+    assert_status(&a, 201);
+    const uint64_t id = (uint64_t)json_integer_value(answer_at(&a, "id"));
+    answer_free(&a);
+    return id;
+}
+
+/* ---- who is answered ---- */
+
+/* Puts the port where the text says PORT. */
+static void fill_port(char *out, size_t size, const char *text, unsigned port)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (const char *at; (at = strstr(text, "PORT")); text = at + 4)
+        used += (size_t)snprintf(out + used, size - used, "%.*s%u", (int)(at - text), text, port);
+    snprintf(out + used, size - used, "%s", text);
+}
+
+static void test_local__forged_requests_are_refused(void **state)
+{
+    static const struct {
+        const char *headers; /* PORT is our port */
+        bool local;
+    } rows[] = {
+        {"Host: 127.0.0.1:PORT\r\n", true},
+        {"Host: localhost\r\n", true},
+        {"Host: LocalHost:1\r\n", true},
+        {"Host: [::1]:PORT\r\n", true},
+        {"Host: [::1]\r\n", true},
+        {"Host: evil.example\r\n", false},
+        {"Host: 127.0.0.1.evil.example\r\n", false},
+        {"Host: localhost.evil.example:PORT\r\n", false},
+        {"Host: 127.0.0.2\r\n", false},
+        {"Host: localhost.\r\n", false},
+        {"Host: 127.0.0.1\r\nX-Forwarded-For: 127.0.0.1\r\n", false},
+        {"Host: 127.0.0.1\r\nx-forwarded-for: \r\n", false},
+        {"Host: 127.0.0.1\r\nForwarded: for=127.0.0.1\r\n", false},
+        {"Host: 127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\n", false},
+        {"Host: 127.0.0.1:PORT\r\nOrigin: http://127.0.0.1:PORT\r\n", true},
+        {"Host: localhost:8000\r\nOrigin: http://localhost:8000\r\n", true},
+        {"Host: localhost:8000\r\nOrigin: http://localhost:8001\r\n", false},
+        {"Host: localhost:8000\r\nOrigin: http://127.0.0.1:8000\r\n", false},
+        {"Host: localhost:8000\r\nOrigin: https://localhost:8000\r\n", false},
+        {"Host: localhost:8000\r\nOrigin: http://localhost:8000.evil.example\r\n", false},
+        {"Host: localhost:8000\r\nOrigin: http://evil.example\r\n", false},
+        {"Host: localhost:8000\r\nOrigin: null\r\n", false},
+        {"Host: localhost:8000\r\nOrigin: \r\n", false},
+        {"Host: localhost\r\nOrigin: http://localhost\r\nOrigin: http://evil.example\r\n", false},
+    };
+    static const char *const targets[] = {"/api/v1/version", "/",        "/ready",
+                                          "/metrics",        "/missing", "/openapi.json"};
+    struct world *w = open_english();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char headers[256];
+        fill_port(headers, sizeof headers, rows[i].headers, w->port);
+        for (size_t t = 0; t < sizeof targets / sizeof *targets; t++) {
+            struct answer a = ask(w, "GET", targets[t], headers, NULL);
+            if (!rows[i].local)
+                assert_problem(&a, 403, "not_local");
+            else if (a.status == 403)
+                fail_msg("refused: %s", headers);
+            answer_free(&a);
+        }
+        struct answer health = ask(w, "GET", "/health", headers, NULL);
+        assert_status(&health, 200);
+        assert_string_equal(health.body, "{\"status\":\"ok\"}");
+        answer_free(&health);
+    }
+    world_close(w);
+}
+
+static void test_api__every_answer_has_security_headers(void **state)
+{
+    static const struct {
+        const char *method, *target, *headers;
+        int status;
+    } rows[] = {
+        {"GET", "/", "", 200},
+        {"GET", "/app.js", "", 200},
+        {"GET", "/style.css", "", 200},
+        {"GET", "/api/v1/version", "", 200},
+        {"GET", "/missing", "", 404},
+        {"GET", "/", "Host: evil.example\r\n", 403},
+        {"OPTIONS", "/api/v1/bots", "", 204},
+        {"PUT", "/api/v1/bots", "", 405},
+        {"TRACE", "/", "", 501},
+        {"POST", "/api/v1/bots", "Content-Length: 999999\r\n", 413},
+        {"GET", "/", "Host: a\r\nHost: b\r\n", 400},
+    };
+    struct world *w = open_english();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct answer a = ask(w, rows[i].method, rows[i].target, rows[i].headers, NULL);
+        assert_status(&a, rows[i].status);
+        const char *policy = answer_header(&a, "Content-Security-Policy");
+        assert_non_null(strstr(policy, "default-src 'none'"));
+        assert_non_null(strstr(policy, "frame-ancestors 'none'"));
+        assert_null(strstr(policy, "unsafe"));
+        assert_string_equal(answer_header(&a, "X-Content-Type-Options"), "nosniff");
+        assert_string_equal(answer_header(&a, "Referrer-Policy"), "no-referrer");
+        assert_string_equal(answer_header(&a, "Cache-Control"), "no-store");
+        assert_string_equal(answer_header(&a, "Server"), "");
+        assert_string_equal(answer_header(&a, "Access-Control-Allow-Origin"), "");
+        answer_free(&a);
+    }
+    world_close(w);
+}
+
+/* ---- methods and words ---- */
+
+static void test_api__methods_are_what_the_table_says(void **state)
+{
+    struct world *w = open_english();
+    (void)state;
+    struct answer a = ask(w, "DELETE", "/api/v1/bots", "", NULL);
+    assert_problem(&a, 405, "method_not_allowed");
+    assert_string_equal(answer_header(&a, "Allow"), "GET, HEAD, POST, OPTIONS");
+    answer_free(&a);
+    a = ask(w, "OPTIONS", "/api/v1/bots/3/start", "", NULL);
+    assert_status(&a, 204);
+    assert_string_equal(answer_header(&a, "Allow"), "POST, OPTIONS");
+    answer_free(&a);
+    a = ask(w, "HEAD", "/api/v1/version", "", NULL);
+    assert_status(&a, 200);
+    assert_string_equal(a.body, "");
+    assert_string_not_equal(answer_header(&a, "Content-Length"), "0");
+    answer_free(&a);
+    a = ask(w, "GET", "/api/v1/bots/3/start", "", NULL);
+    assert_problem(&a, 405, "method_not_allowed");
+    answer_free(&a);
+    world_close(w);
+}
+
+static void test_api__unknown_paths_are_404(void **state)
+{
+    static const char *const targets[] = {"/nothing",
+                                          "/api/v1",
+                                          "/api/v1/bots/",
+                                          "/api/v1/bots/x",
+                                          "/api/v1/bots/0",
+                                          "/api/v1/bots/-1",
+                                          "/api/v1/bots/99",
+                                          "/api/v1/bots/1/no",
+                                          "//",
+                                          "/api/v2/bots",
+                                          "/app.js/",
+                                          "/%2e%2e/etc/passwd",
+                                          "/api/v1/bots/99999999999999999999"};
+    struct world *w = open_english();
+    (void)state;
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)
+        expect_problem(w, targets[i], 404, "not_found");
+    world_close(w);
+}
+
+static void test_api__posts_must_be_json(void **state)
+{
+    static const struct {
+        const char *headers;
+        int status;
+    } rows[] = {
+        {"Content-Type: application/json\r\n", 201},
+        {"Content-Type: application/json; charset=utf-8\r\n", 201},
+        {"Content-Type: APPLICATION/JSON\r\n", 201},
+        {"Content-Type: text/plain\r\n", 415},
+        {"Content-Type: application/x-www-form-urlencoded\r\n", 415},
+        {"Content-Type: application/jsonp\r\n", 415},
+        {"Content-Type: \r\n", 415},
+        {"", 415},
+    };
+    struct world *w = open_english();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct answer a = ask(w, "POST", "/api/v1/bots", rows[i].headers, BOT);
+        assert_status(&a, rows[i].status);
+        if (a.status == 415) assert_problem(&a, 415, "unsupported_media_type");
+        answer_free(&a);
+    }
+    world_close(w);
+}
+
+static void test_problem__speaks_the_readers_language(void **state)
+{
+    static const struct {
+        const char *header;
+        bool turkish;
+    } rows[] = {
+        {"", true},
+        {"Accept-Language: en\r\n", false},
+        {"Accept-Language: en-GB,en;q=0.9\r\n", false},
+        {"Accept-Language: tr-TR\r\n", true},
+        {"Accept-Language: de, en;q=0.5, tr;q=0.4\r\n", false},
+        {"Accept-Language: de, en;q=0.5, tr;q=0.6\r\n", true},
+        {"Accept-Language: de\r\n", true},
+        {"Accept-Language: en;q=0\r\n", true},
+        {"Accept-Language: ;;;,,q=\r\n", true},
+    };
+    struct world *w = world_open((struct world_options){.language = LANGUAGE_TURKISH});
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct answer a = ask(w, "GET", "/missing", rows[i].header, NULL);
+        assert_problem(&a, 404, "not_found");
+        assert_string_equal(answer_text(&a, "detail"), rows[i].turkish
+                                                           ? "Burada böyle bir şey yok."
+                                                           : "There is no such thing here.");
+        answer_free(&a);
+    }
+    world_close(w);
+}
+
+/* ---- operation ---- */
+
+static void test_ready__follows_the_trade_thread_and_venues(void **state)
+{
+    struct world *w = open_english();
+    (void)state;
+    struct answer a = get(w, "/ready");
+    assert_status(&a, 503);
+    assert_string_equal(answer_text(&a, "status"), "down");
+    assert_string_equal(answer_text(&a, "parts.engine.state"), "open");
+    assert_string_equal(answer_text(&a, "parts.store.state"), "closed");
+    answer_free(&a);
+    publish_status(w, VENUE_STALE);
+    a = get(w, "/ready");
+    assert_status(&a, 200);
+    assert_string_equal(answer_text(&a, "status"), "degraded");
+    answer_free(&a);
+    publish_status(w, VENUE_LIVE);
+    a = get(w, "/ready");
+    assert_status(&a, 200);
+    assert_string_equal(answer_text(&a, "status"), "ok");
+    assert_true(json_is_null(answer_at(&a, "parts.engine.reason")));
+    answer_free(&a);
+    a = get(w, "/api/v1/venues");
+    assert_string_equal(answer_text(&a, "items.0.venue"), "sim");
+    assert_string_equal(answer_text(&a, "items.0.state"), "live");
+    assert_int_equal(json_integer_value(answer_at(&a, "items.0.weight_limit")), 6000);
+    answer_free(&a);
+    world_close(w);
+}
+
+/* Reads the text strictly: each sample's family was declared before it, once, with HELP and TYPE. */
+static unsigned parse_metrics(char *text)
+{
+    char family[128] = "", name[128], type[16], help[256];
+    char *rest = NULL;
+    bool typed = false;
+    unsigned samples = 0, used;
+    assert_true(text[strlen(text) - 1] == '\n');
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        if (sscanf(line, "# HELP %127s %255[^\n]", name, help) == 2) {
+            strcpy(family, name);
+            typed = false;
+        } else if (sscanf(line, "# TYPE %127s %15s", name, type) == 2) {
+            assert_string_equal(name, family);
+            assert_true(!typed && (!strcmp(type, "counter") || !strcmp(type, "gauge")));
+            assert_int_equal(!strcmp(type, "counter"), strstr(name, "_total") != NULL);
+            typed = true;
+        } else {
+            unsigned long long value;
+            used = 0;
+            if (sscanf(line, "%127[a-z_]{%*[^}]} %llu%n", name, &value, (int *)&used) != 2)
+                assert_int_equal(sscanf(line, "%127[a-z_] %llu%n", name, &value, (int *)&used), 2);
+            assert_int_equal(used, strlen(line));
+            assert_true(typed);
+            assert_string_equal(name, family);
+            samples++;
+        }
+    }
+    return samples;
+}
+
+static void test_metrics__are_what_prometheus_reads(void **state)
+{
+    struct world *w = open_english();
+    (void)state;
+    publish_status(w, VENUE_LIVE);
+    struct answer a = get(w, "/metrics");
+    assert_status(&a, 200);
+    assert_non_null(strstr(a.body, "\ntradebot_events_total 99\n"));
+    assert_non_null(strstr(a.body, "\ntradebot_frames_total{venue=\"sim\"} 1234\n"));
+    assert_non_null(strstr(a.body, "\ntradebot_build_info{version=\"1.2.3\",commit=\"abc\"} 1\n"));
+    assert_non_null(strstr(a.body, "\ntradebot_resident_memory_bytes "));
+    assert_true(parse_metrics(a.body) > 20);
+    answer_free(&a);
+    world_close(w);
+}
+
+static void count_references(const json_t *value, const json_t *schemas)
+{
+    const char *key;
+    json_t *member;
+    size_t index;
+    if (json_is_array(value)) {
+        json_array_foreach(value, index, member) count_references(member, schemas);
+        return;
+    }
+    json_object_foreach((json_t *)value, key, member)
+    {
+        const char *text = json_string_value(member);
+        if (strcmp(key, "$ref") == 0 && text) {
+            static const char start[] = "#/components/schemas/";
+            assert_memory_equal(text, start, sizeof start - 1);
+            if (!json_object_get(schemas, text + sizeof start - 1)) fail_msg("no schema %s", text);
+        }
+        count_references(member, schemas);
+    }
+}
+
+static void test_openapi__lists_exactly_the_routes(void **state)
+{
+    struct world *w = open_english();
+    size_t count = 0;
+    const char *path, *method;
+    json_t *item, *operation;
+    (void)state;
+    struct answer a = get(w, "/openapi.json");
+    assert_status(&a, 200);
+    assert_non_null(a.json);
+    assert_string_equal(answer_text(&a, "openapi"), "3.1.0");
+    json_object_foreach((json_t *)answer_at(&a, "paths"), path, item)
+    {
+        json_object_foreach(item, method, operation)
+        {
+            bool found = false;
+            for (size_t i = 0; i < routes_count; i++)
+                found |= strcmp(routes[i].pattern, path) == 0 &&
+                         strcasecmp(routes[i].method, method) == 0;
+            if (!found) fail_msg("no route %s %s", method, path);
+            count++;
+        }
+    }
+    assert_int_equal(count, routes_count);
+    count_references(a.json, answer_at(&a, "components.schemas"));
+    answer_free(&a);
+    world_close(w);
+}
+
+static void test_page__is_served_without_inline_code(void **state)
+{
+    struct world *w = open_english();
+    (void)state;
+    struct answer a = get(w, "/");
+    assert_status(&a, 200);
+    assert_string_equal(answer_header(&a, "Content-Type"), "text/html; charset=utf-8");
+    assert_non_null(strstr(a.body, "src=\"/app.js\""));
+    assert_null(strstr(a.body, " style="));
+    assert_null(strstr(a.body, " onclick="));
+    assert_null(strstr(a.body, "<script>"));
+    answer_free(&a);
+    world_close(w);
+}
+
+/* ---- markets ---- */
+
+static void test_market__book_comes_on_demand(void **state)
+{
+    struct world *w = open_english();
+    (void)state;
+    struct answer a = get(w, "/api/v1/markets/sim/BTCUSDT/book");
+    assert_status(&a, 200);
+    assert_string_equal(answer_text(&a, "symbol"), "BTCUSDT");
+    assert_int_equal(json_integer_value(answer_at(&a, "seq")), 812);
+    assert_int_equal(json_array_size(answer_at(&a, "bids")), 15);
+    assert_string_equal(answer_text(&a, "bids.0.0"), "64812.40");
+    assert_string_equal(answer_text(&a, "bids.0.1"), "0.52");
+    answer_free(&a);
+    a = get(w, "/api/v1/markets/sim/BTCUSDT/book?levels=50");
+    assert_int_equal(json_array_size(answer_at(&a, "asks")), 20);
+    answer_free(&a);
+    assert_int_equal(w->asked[DESK_WATCH], 1);
+    world_close(w);
+}
+
+static void test_market__no_book_in_time_is_503(void **state)
+{
+    struct world *w =
+        world_open((struct world_options){.language = LANGUAGE_ENGLISH, .book_wait_ms = 150});
+    (void)state;
+    expect_problem(w, "/api/v1/markets/sim/SLOWUSDT/book", 503, "market_not_ready");
+    expect_problem(w, "/api/v1/markets/sim/SLOWUSDT/ticker", 503, "market_not_ready");
+    world_close(w);
+}
+
+static void test_market__refusals_name_the_cause(void **state)
+{
+    static const struct {
+        const char *target;
+        int status;
+        const char *code;
+    } rows[] = {
+        {"/api/v1/markets/sim/NOPE/book", 404, "unknown_symbol"},
+        {"/api/v1/markets/sim/NOPE/candles?timeframe=1m", 404, "unknown_symbol"},
+        {"/api/v1/markets/sim/AVERYLONGSYMBOLTHATNOBODYHAS/book", 404, "unknown_symbol"},
+        {"/api/v1/markets/kraken/BTCUSDT/book", 404, "unknown_venue"},
+        {"/api/v1/markets/sim/BTCUSDT/book?levels=0", 422, "invalid_fields"},
+        {"/api/v1/markets/sim/BTCUSDT/book?levels=51", 422, "invalid_fields"},
+        {"/api/v1/markets/sim/BTCUSDT/book?levels=x", 422, "invalid_fields"},
+        {"/api/v1/markets/sim/BTCUSDT/trades?limit=201", 422, "invalid_fields"},
+        {"/api/v1/markets/sim/BTCUSDT/candles", 422, "invalid_fields"},
+        {"/api/v1/markets/sim/BTCUSDT/candles?timeframe=7m", 422, "invalid_fields"},
+        {"/api/v1/markets/sim/BTCUSDT/candles?timeframe=1m&limit=1001", 422, "invalid_fields"},
+        {"/api/v1/symbols/spot", 422, "invalid_fields"},
+        {"/api/v1/symbols/spot?venue=kraken", 404, "unknown_venue"},
+    };
+    struct world *w = open_english();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect_problem(w, rows[i].target, rows[i].status, rows[i].code);
+    world_close(w);
+}
+
+static void test_market__ticker_trades_candles_symbols(void **state)
+{
+    struct world *w = open_english();
+    (void)state;
+    publish_instrument(w, DESK_BTC);
+    publish_book(w, DESK_BTC);
+    struct answer a = get(w, "/api/v1/markets/sim/BTCUSDT/ticker");
+    assert_true(json_is_null(answer_at(&a, "last")));
+    assert_string_equal(answer_text(&a, "ask"), "64812.41");
+    answer_free(&a);
+    for (uint64_t id = 1; id <= 250; id++) publish_print(w, DESK_BTC, id, 6481200 + (int64_t)id);
+    a = get(w, "/api/v1/markets/sim/BTCUSDT/trades?limit=200");
+    assert_int_equal(json_array_size(answer_at(&a, "items")), 200);
+    assert_int_equal(json_integer_value(answer_at(&a, "items.0.id")), 250);
+    assert_int_equal(json_integer_value(answer_at(&a, "items.199.id")), 51);
+    assert_string_equal(answer_text(&a, "items.0.side"), "sell");
+    answer_free(&a);
+    a = get(w, "/api/v1/markets/sim/BTCUSDT/ticker");
+    assert_string_equal(answer_text(&a, "last"), "64814.50");
+    answer_free(&a);
+    a = get(w, "/api/v1/markets/sim/BTCUSDT/candles?timeframe=1m&limit=10");
+    assert_int_equal(json_array_size(answer_at(&a, "items")), 10);
+    assert_true(json_is_true(answer_at(&a, "items.0.closed")));
+    assert_true(json_is_false(answer_at(&a, "items.9.closed")));
+    assert_string_equal(answer_text(&a, "items.0.v"), "1.2345");
+    answer_free(&a);
+    a = get(w, "/api/v1/symbols/spot?venue=sim");
+    assert_int_equal(json_array_size(a.json), DESK_SYMBOLS_COUNT);
+    assert_string_equal(answer_text(&a, "0.tick"), "0.01");
+    assert_string_equal(answer_text(&a, "0.step"), "0.00001");
+    assert_string_equal(answer_text(&a, "0.min_notional"), "5");
+    answer_free(&a);
+    world_close(w);
+}
+
+/* ---- bots ---- */
+
+static void test_bot__is_created_started_and_stopped(void **state)
+{
+    struct world *w = open_english();
+    (void)state;
+    struct answer a = post(w, "/api/v1/bots", BOT);
+    assert_status(&a, 201);
+    json_t *sent = json_loads(BOT, 0, NULL);
+    const char *name;
+    json_t *value;
+    json_object_foreach(sent, name, value)
+    {
+        if (strcmp(name, "params") == 0) continue; /* 35 comes back as 35.0 */
+        if (!json_equal(value, json_object_get(a.json, name))) fail_msg("%s: %s", name, a.body);
+    }
+    json_decref(sent);
+    assert_string_equal(answer_text(&a, "state"), "stopped");
+    assert_int_equal(json_integer_value(answer_at(&a, "params.ema_slow")), 21);
+    const uint64_t id = (uint64_t)json_integer_value(answer_at(&a, "id"));
+    answer_free(&a);
+    assert_int_equal(w->last_bot.capital.units, INT64_C(1000000000000));
+    assert_int_equal(w->last_bot.sizing_value, 100000);
+    assert_int_equal(w->last_bot.risk.max_daily_loss_ppm, 50000);
+    assert_int_equal(w->last_bot.risk.daily_target_ppm, 0);
+    assert_int_equal(w->last_bot.user_id, 1);
+
+    char target[64];
+    snprintf(target, sizeof target, "/api/v1/bots/%d/start", (int)id);
+    a = ask(w, "POST", target, "", NULL);
+    assert_status(&a, 200);
+    assert_string_equal(answer_text(&a, "state"), "running");
+    assert_string_equal(answer_text(&a, "daily.pnl"), "-0.42");
+    assert_string_equal(answer_text(&a, "equity"), "9999.58");
+    answer_free(&a);
+    snprintf(target, sizeof target, "/api/v1/bots/%d/stop", (int)id);
+    a = post(w, target, "{}");
+    assert_string_equal(answer_text(&a, "state"), "stopped");
+    answer_free(&a);
+    a = post(w, target, "{\"now\":true}");
+    assert_problem(&a, 400, "not_json");
+    answer_free(&a);
+    a = post(w, "/api/v1/bots/77/start", "");
+    assert_problem(&a, 404, "not_found");
+    answer_free(&a);
+    world_close(w);
+}
+
+static void test_bot__state_shows_positions_and_why(void **state)
+{
+    struct world *w = open_english();
+    (void)state;
+    const uint64_t id = create_bot(w);
+    publish_instrument(w, DESK_BTC);
+    publish_instrument(w, DESK_ETH);
+    publish_print(w, DESK_BTC, 1, 6485000);
+    publish_leg(w, id, DESK_BTC, true);
+    publish_leg(w, id, DESK_ETH, false);
+    for (uint64_t i = 0; i < 60; i++) publish_decision(w, id, i);
+    struct answer a = get(w, "/api/v1/bots/1/state");
+    assert_int_equal(json_array_size(answer_at(&a, "positions")), 1);
+    assert_string_equal(answer_text(&a, "positions.0.qty"), "0.0154");
+    assert_string_equal(answer_text(&a, "positions.0.entry_price"), "64812.40");
+    assert_string_equal(answer_text(&a, "positions.0.mark_price"), "64850.00");
+    assert_string_equal(answer_text(&a, "positions.0.unrealized_pnl"), "0.58");
+    assert_string_equal(answer_text(&a, "positions.0.stop_price"), "64488.34");
+    assert_true(json_is_true(answer_at(&a, "positions.0.protected")));
+    answer_free(&a);
+    a = get(w, "/api/v1/bots/1/why");
+    assert_int_equal(json_array_size(answer_at(&a, "items")), 50);
+    assert_string_equal(answer_text(&a, "items.0.reason"), "rsi 130.2 above 65");
+    assert_string_equal(answer_text(&a, "items.49.reason"), "rsi 81.2 above 65");
+    assert_string_equal(answer_text(&a, "items.0.decision"), "no_entry");
+    assert_string_equal(answer_text(&a, "items.0.values.ema_fast"), "64820.1");
+    answer_free(&a);
+    a = get(w, "/api/v1/positions");
+    assert_int_equal(json_array_size(answer_at(&a, "items")), 1);
+    assert_int_equal(json_integer_value(answer_at(&a, "items.0.bot_id")), id);
+    answer_free(&a);
+    world_close(w);
+}
+
+/* The bot above with one field replaced, or left out where value is NULL. */
+static char *bot_with(const char *path, const char *value)
+{
+    json_t *bot = json_loads(BOT, 0, NULL), *at = bot;
+    char part[32];
+    for (const char *dot; (dot = strchr(path, '.')); path = dot + 1) {
+        snprintf(part, sizeof part, "%.*s", (int)(dot - path), path);
+        at = json_object_get(at, part);
+    }
+    if (value)
+        json_object_set_new(at, path, json_loads(value, JSON_DECODE_ANY, NULL));
+    else
+        json_object_del(at, path);
+    char *text = json_dumps(bot, 0);
+    json_decref(bot);
+    return text;
+}
+
+static void test_bot_form__each_field_is_checked(void **state)
+{
+    static const struct {
+        const char *path, *value, *field, *code; /* code NULL: taken */
+    } rows[] = {
+        {"name", NULL, "name", "required"},
+        {"name", "\"\"", "name", "out_of_range"},
+        {"name", "\"   \"", "name", "out_of_range"},
+        {"name", "\"a\\nb\"", "name", "invalid"},
+        {"name", "7", "name", "wrong_type"},
+        {"name", "\"<script>'; DROP TABLE bots;-- ğüş\"", NULL, NULL},
+        {"venue", NULL, "venue", "required"},
+        {"venue", "\"kraken\"", "venue", "invalid"},
+        {"symbols", NULL, "symbols", "required"},
+        {"symbols", "\"BTCUSDT\"", "symbols", "wrong_type"},
+        {"symbols", "[]", "symbols", "out_of_range"},
+        {"symbols", "[\"NOPE\"]", "symbols", "not_found"},
+        {"symbols", "[\"BTCUSDT\",\"BTCUSDT\"]", "symbols", "duplicate"},
+        {"symbols", "[\"BTCUSDT\",\"BTCTRY\"]", "symbols", "conflict"},
+        {"symbols", "[\"BTCUSDT\",\"ETHUSDT\"]", NULL, NULL},
+        {"symbols", "[1]", "symbols", "wrong_type"},
+        {"symbols", "[1,2,3,4,5,6,7,8,9,10,11]", "symbols", "out_of_range"},
+        {"market", "\"futures\"", "market", "unsupported"},
+        {"market", NULL, NULL, NULL},
+        {"mode", "\"live\"", "mode", "live_disabled"},
+        {"mode", "\"real\"", "mode", "invalid"},
+        {"mode", NULL, NULL, NULL},
+        {"api_key_id", "3", "api_key_id", "unsupported"},
+        {"strategy", "\"magic\"", "strategy", "invalid"},
+        {"params.ema_fast", "1", "params.ema_fast", "out_of_range"},
+        {"params.ema_fast", "\"8\"", "params.ema_fast", "wrong_type"},
+        {"params.ema_fast", "21", "params.ema_fast", "conflict"},
+        {"params.magic", "1", "params.magic", "unknown_field"},
+        {"params", "[]", "params", "wrong_type"},
+        {"params", NULL, NULL, NULL},
+        {"timeframe", "\"7m\"", "timeframe", "invalid"},
+        {"capital", "10000", "capital", "wrong_type"},
+        {"capital", "\"NaN\"", "capital", "invalid"},
+        {"capital", "\"1e3\"", "capital", "invalid"},
+        {"capital", "\"0\"", "capital", "out_of_range"},
+        {"capital", "\"-5\"", "capital", "out_of_range"},
+        {"capital", "\"0.000000001\"", "capital", "invalid"},
+        {"capital", "\"99999999999999999999\"", "capital", "invalid"},
+        {"capital", "\"0.00000001\"", NULL, NULL},
+        {"sizing", NULL, "sizing", "required"},
+        {"sizing", "1", "sizing", "wrong_type"},
+        {"sizing.kind", "\"all\"", "sizing.kind", "invalid"},
+        {"sizing.value", "\"100.0001\"", "sizing.value", "out_of_range"},
+        {"sizing.value", "\"0\"", "sizing.value", "out_of_range"},
+        {"sizing.extra", "1", "sizing.extra", "unknown_field"},
+        {"sizing", "{\"kind\":\"quantity\",\"value\":\"0.01\"}", NULL, NULL},
+        {"sizing", "{\"kind\":\"quantity\",\"value\":\"0.000001\"}", "sizing.value", "invalid"},
+        {"sizing", "{\"kind\":\"quote\",\"value\":\"12.5\"}", NULL, NULL},
+        {"risk", "[]", "risk", "wrong_type"},
+        {"risk", NULL, NULL, NULL},
+        {"risk.stop_loss_pct", "\"50.0001\"", "risk.stop_loss_pct", "out_of_range"},
+        {"risk.stop_loss_pct", "\"-1\"", "risk.stop_loss_pct", "out_of_range"},
+        {"risk.stop_loss_pct", "\"0.00001\"", "risk.stop_loss_pct", "invalid"},
+        {"risk.stop_loss_pct", "0.5", "risk.stop_loss_pct", "wrong_type"},
+        {"risk.trailing_pct", "\"51\"", "risk.trailing_pct", "out_of_range"},
+        {"risk.take_profit_pct", "\"1001\"", "risk.take_profit_pct", "out_of_range"},
+        {"risk.take_profit_pct", "\"1000\"", NULL, NULL},
+        {"risk.max_daily_loss_pct", "\"101\"", "risk.max_daily_loss_pct", "out_of_range"},
+        {"risk.max_daily_trades", "-1", "risk.max_daily_trades", "out_of_range"},
+        {"risk.max_daily_trades", "\"20\"", "risk.max_daily_trades", "wrong_type"},
+        {"risk.cooldown_s", "31536001", "risk.cooldown_s", "out_of_range"},
+        {"risk.max_drawdown", "1", "risk.max_drawdown", "unknown_field"},
+        {"leverage", "5", "leverage", "unsupported"},
+        {"leverage", "null", "leverage", "unsupported"},
+        {"margin", "\"cross\"", "margin", "unsupported"},
+        {"margin", "null", NULL, NULL},
+        {"id", "7", "id", "unknown_field"},
+        {"user_id", "2", "user_id", "unknown_field"},
+    };
+    struct world *w = open_english();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *body = bot_with(rows[i].path, rows[i].value);
+        struct answer a = post(w, "/api/v1/bots", body);
+        if (!rows[i].code) {
+            if (a.status != 201) fail_msg("%s %s: %s", rows[i].path, rows[i].value, a.text);
+        } else {
+            const char *field = answer_text(&a, "errors.0.field");
+            const char *code = answer_text(&a, "errors.0.code");
+            if (a.status != 422 || !field || strcmp(field, rows[i].field) != 0 ||
+                strcmp(code, rows[i].code) != 0)
+                fail_msg("%s %s: %s", rows[i].path, rows[i].value, a.text);
+            assert_problem(&a, 422, "invalid_fields");
+            assert_true(*answer_text(&a, "errors.0.detail"));
+        }
+        answer_free(&a);
+        free(body);
+    }
+    world_close(w);
+}
+
+static void test_bot_form__all_errors_come_together(void **state)
+{
+    struct world *w = open_english();
+    (void)state;
+    struct answer a =
+        post(w, "/api/v1/bots",
+             "{\"venue\":\"sim\",\"symbols\":[\"NOPE\"],\"capital\":\"x\",\"bad\":1}");
+    assert_problem(&a, 422, "invalid_fields");
+    static const char *const fields[] = {"bad",    "name",    "strategy", "timeframe",
+                                         "sizing", "capital", "symbols"};
+    assert_int_equal(json_array_size(answer_at(&a, "errors")), sizeof fields / sizeof *fields);
+    for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "errors.%u.field", i);
+        assert_string_equal(answer_text(&a, path), fields[i]);
+    }
+    answer_free(&a);
+    world_close(w);
+}
+
+static void test_bot_form__broken_bodies_are_400(void **state)
+{
+    static const char *const bodies[] = {"",
+                                         "{",
+                                         "[]",
+                                         "null",
+                                         "7",
+                                         "{\"name\":\"a\",}",
+                                         "\x01",
+                                         "{\"a\":1,\"a\":2}",
+                                         "{\"name\":\"\xff\"}",
+                                         "{\"name\":\"\\u0000\"}",
+                                         "{\"a\":NaN}",
+                                         "{} {}"};
+    struct world *w = open_english();
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct answer a = post(w, "/api/v1/bots", bodies[i]);
+        assert_problem(&a, 400, "not_json");
+        answer_free(&a);
+    }
+    char deep[20001];
+    memset(deep, '[', 20000);
+    deep[20000] = '\0';
+    struct answer a = post(w, "/api/v1/bots", deep);
+    assert_problem(&a, 400, "json_too_deep");
+    answer_free(&a);
+    world_close(w);
+}
+
+static void test_bot__risk_left_out_takes_the_standard_stop(void **state)
+{
+    struct world *w = open_english();
+    (void)state;
+    char *body = bot_with("risk", NULL);
+    struct answer a = post(w, "/api/v1/bots", body);
+    assert_status(&a, 201);
+    assert_string_equal(answer_text(&a, "risk.stop_loss_pct"), "0.5");
+    assert_string_equal(answer_text(&a, "risk.take_profit_pct"), "1.5");
+    assert_string_equal(answer_text(&a, "risk.trailing_pct"), "0.3");
+    answer_free(&a);
+    free(body);
+    body = bot_with("risk", "{\"stop_loss_pct\":null}");
+    a = post(w, "/api/v1/bots", body);
+    assert_true(json_is_null(answer_at(&a, "risk.stop_loss_pct")));
+    assert_int_equal(w->last_bot.risk.stop_loss_ppm, 0);
+    answer_free(&a);
+    free(body);
+    world_close(w);
+}
+
+static void test_bot__desk_refusals_become_clear_answers(void **state)
+{
+    static const struct {
+        enum err err;
+        int status;
+        const char *code;
+    } rows[] = {
+        {ERR_TIMEOUT, 503, "market_not_ready"},
+        {ERR_UNSUPPORTED, 422, "invalid_fields"},
+    };
+    struct world *w = open_english();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        w->desk_err = rows[i].err;
+        struct answer a = post(w, "/api/v1/bots", BOT);
+        assert_problem(&a, rows[i].status, rows[i].code);
+        answer_free(&a);
+    }
+    w->desk_err = OK;
+    w->desk_full = true;
+    struct answer a = post(w, "/api/v1/bots", BOT);
+    assert_problem(&a, 503, "busy");
+    answer_free(&a);
+    w->desk_full = false;
+    create_bot(w);
+    w->desk_err = ERR_IO;
+    a = post(w, "/api/v1/bots/1/start", "");
+    assert_problem(&a, 500, "internal_error");
+    assert_null(strstr(a.text, "the desk says no"));
+    answer_free(&a);
+    world_close(w);
+}
+
+/* ---- lists ---- */
+
+static void fill_store(struct world *w, unsigned count)
+{
+    const uint64_t bot = add_bot(w->store);
+    for (unsigned i = 1; i <= count; i++) {
+        const struct store_order order = sample_order(i, bot);
+        const struct store_booking booking = sample_booking(&order, 1000 + i, i);
+        assert_ok(store_begin(w->store));
+        assert_ok(store_order_placed(w->store, &order));
+        assert_ok(store_fill_booked(w->store, &booking));
+        assert_ok(store_commit(w->store));
+    }
+}
+
+static void walk(struct world *w, const char *list, unsigned limit, unsigned want)
+{
+    char cursor[32] = "", target[128];
+    unsigned count = 0;
+    uint64_t last = UINT64_MAX;
+    for (unsigned page = 0; page <= want; page++) {
+        snprintf(target, sizeof target, "%s?limit=%u%s%s", list, limit, *cursor ? "&cursor=" : "",
+                 cursor);
+        struct answer a = get(w, target);
+        assert_status(&a, 200);
+        const size_t size = json_array_size(answer_at(&a, "items"));
+        assert_true(size <= limit);
+        for (size_t i = 0; i < size; i++) {
+            const json_t *item = json_array_get(answer_at(&a, "items"), i);
+            const uint64_t id = (uint64_t)json_integer_value(json_object_get(item, "id"));
+            assert_true(id < last);
+            last = id;
+            count++;
+        }
+        const char *next = answer_text(&a, "next_cursor");
+        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
+        answer_free(&a);
+        if (!*cursor) break;
+    }
+    assert_int_equal(count, want);
+}
+
+static void test_lists__are_paged_without_loss(void **state)
+{
+    static const char *const lists[] = {"/api/v1/orders", "/api/v1/fills"};
+    struct world *w = open_english();
+    (void)state;
+    fill_store(w, 23);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        walk(w, lists[i], 1, 23);
+        walk(w, lists[i], 10, 23);
+        walk(w, lists[i], 23, 23);
+        walk(w, lists[i], 1000, 23);
+    }
+    walk(w, "/api/v1/bots", 1, 1);
+    struct answer a = get(w, "/api/v1/orders?bot_id=9");
+    assert_int_equal(json_array_size(answer_at(&a, "items")), 0);
+    answer_free(&a);
+    a = get(w, "/api/v1/orders?limit=1");
+    assert_string_equal(answer_text(&a, "items.0.qty"), "0.0154");
+    assert_string_equal(answer_text(&a, "items.0.purpose"), "entry");
+    answer_free(&a);
+    a = get(w, "/api/v1/fills?limit=1");
+    assert_string_equal(answer_text(&a, "items.0.symbol"), "BTCUSDT");
+    assert_non_null(answer_text(&a, "items.0.fee"));
+    answer_free(&a);
+    a = get(w, "/api/v1/trades");
+    assert_status(&a, 200);
+    assert_non_null(answer_at(&a, "items"));
+    answer_free(&a);
+    world_close(w);
+}
+
+static void test_lists__bad_pages_are_422(void **state)
+{
+    static const char *const queries[] = {
+        "limit=0",    "limit=1001", "limit=-1",
+        "limit=x",    "limit=",     "limit=99999999999999999999",
+        "cursor=x",   "cursor=0",   "cursor=-1",
+        "bot_id=abc", "bot_id=%zz", "cursor=1%27%20OR%201=1",
+    };
+    static const char *const lists[] = {"/api/v1/orders", "/api/v1/fills", "/api/v1/trades",
+                                        "/api/v1/positions", "/api/v1/bots"};
+    struct world *w = open_english();
+    (void)state;
+    for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
+        for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+            char target[128];
+            snprintf(target, sizeof target, "%s?%s", lists[l], queries[i]);
+            expect_problem(w, target, 422, "invalid_fields");
+        }
+    }
+    world_close(w);
+}
+
+static void test_positions__are_paged_by_bot_and_leg(void **state)
+{
+    struct world *w = open_english();
+    char cursor[32] = "", target[96];
+    unsigned count = 0;
+    (void)state;
+    publish_instrument(w, DESK_BTC);
+    publish_instrument(w, DESK_ETH);
+    for (uint64_t bot = 1; bot <= 9; bot++) {
+        publish_leg(w, bot, DESK_BTC, bot % 3 != 0);
+        publish_leg(w, bot, DESK_ETH, true);
+    }
+    do {
+        snprintf(target, sizeof target, "/api/v1/positions?limit=4%s%s", *cursor ? "&cursor=" : "",
+                 cursor);
+        struct answer a = get(w, target);
+        count += (unsigned)json_array_size(answer_at(&a, "items"));
+        const char *next = answer_text(&a, "next_cursor");
+        snprintf(cursor, sizeof cursor, "%s", next ? next : "");
+        answer_free(&a);
+    } while (*cursor);
+    assert_int_equal(count, 15);
+    struct answer a = get(w, "/api/v1/positions?bot_id=3");
+    assert_int_equal(json_array_size(answer_at(&a, "items")), 1);
+    answer_free(&a);
+    world_close(w);
+}
+
+static void test_api__closing_answers_what_waits(void **state)
+{
+    struct world *w = open_english();
+    struct raw_peer p;
+    (void)state;
+    w->desk_silent = true;
+    raw_peer_dial(&p, &w->loop, w->port);
+    run_until(&w->loop, is_true, &p.is_open);
+    raw_peer_send(&p, "GET /api/v1/markets/sim/BTCUSDT/book HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    while (w->asked[DESK_WATCH] == 0) uv_run(&w->loop, UV_RUN_ONCE);
+    world_close(w);
+    raw_peer_deinit(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_local__forged_requests_are_refused),
+        cmocka_unit_test(test_api__every_answer_has_security_headers),
+        cmocka_unit_test(test_api__methods_are_what_the_table_says),
+        cmocka_unit_test(test_api__unknown_paths_are_404),
+        cmocka_unit_test(test_api__posts_must_be_json),
+        cmocka_unit_test(test_problem__speaks_the_readers_language),
+        cmocka_unit_test(test_ready__follows_the_trade_thread_and_venues),
+        cmocka_unit_test(test_metrics__are_what_prometheus_reads),
+        cmocka_unit_test(test_openapi__lists_exactly_the_routes),
+        cmocka_unit_test(test_page__is_served_without_inline_code),
+        cmocka_unit_test(test_market__book_comes_on_demand),
+        cmocka_unit_test(test_market__no_book_in_time_is_503),
+        cmocka_unit_test(test_market__refusals_name_the_cause),
+        cmocka_unit_test(test_market__ticker_trades_candles_symbols),
+        cmocka_unit_test(test_bot__is_created_started_and_stopped),
+        cmocka_unit_test(test_bot__state_shows_positions_and_why),
+        cmocka_unit_test(test_bot_form__each_field_is_checked),
+        cmocka_unit_test(test_bot_form__all_errors_come_together),
+        cmocka_unit_test(test_bot_form__broken_bodies_are_400),
+        cmocka_unit_test(test_bot__risk_left_out_takes_the_standard_stop),
+        cmocka_unit_test(test_bot__desk_refusals_become_clear_answers),
+        cmocka_unit_test(test_lists__are_paged_without_loss),
+        cmocka_unit_test(test_lists__bad_pages_are_422),
+        cmocka_unit_test(test_positions__are_paged_by_bot_and_leg),
+        cmocka_unit_test(test_api__closing_answers_what_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
