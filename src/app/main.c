@@ -10,9 +10,11 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
+    {"serve", cmd_serve, "the server: market data, bots, orders, page and API"},
     {"backtest", cmd_backtest, "run a strategy over a file of candles"},
     {"indicators", cmd_indicators, "print indicator columns beside candles"},
     {"replay", cmd_replay, "step through a journal and check its decisions"},
+    {"sim", cmd_sim, "run the simulated exchange alone"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };

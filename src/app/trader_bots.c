@@ -276,6 +276,7 @@ static void go_create(struct trader *t, void *user)
     struct store_bot *bot = malloc(sizeof *bot);
     CHECK(bot);
     *bot = errand->request.bot;
+    bot->created_ms = bot->updated_ms = t->time_ms;
     struct store_command insert = {.kind = STORE_BOT_INSERT, .bot = bot};
     struct pending what = {.kind = STORE_BOT_INSERT, .errand = errand};
     trader_store_push(t, &insert, &what);

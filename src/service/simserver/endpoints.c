@@ -180,7 +180,7 @@ bool endpoint_authenticate(struct call *c, struct slice api_key, struct slice pa
 /* Over the WebSocket API a session that is logged on need not sign. */
 static bool authorise(struct call *c, struct slice api_key, struct slice payload)
 {
-    struct access_key *session = c->client ? api_client_key(c->client) : NULL;
+    struct access_key *session = c->client ? ws_api_client_key(c->client) : NULL;
     struct slice timestamp;
     if (!session || call_has(c, "signature") || c->endpoint->security == SECURITY_SESSION)
         return endpoint_authenticate(c, api_key, payload);

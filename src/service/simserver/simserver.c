@@ -90,7 +90,7 @@ static void on_exchange_event(void *context, const struct sim_event *event)
         break;
     case SIM_EVENT_REPORT: on_report(s, event); __attribute__((fallthrough));
     case SIM_EVENT_LIST:
-    case SIM_EVENT_BALANCE: api_on_event(s, event); break;
+    case SIM_EVENT_BALANCE: ws_api_on_event(s, event); break;
     }
 }
 
@@ -231,7 +231,7 @@ static void on_tick(uv_timer_t *timer)
     synthetic_step(&s->driver, now_ms);
     simserver_settle(s);
     streams_tick(s, now_ms);
-    api_tick(s, now_ms);
+    ws_api_tick(s, now_ms);
     save_if_due(s, now_ms);
     plan_tick(s);
 }
@@ -276,7 +276,7 @@ static void on_request(const struct http_request *request, struct http_reply *re
     else if (is_stream)
         streams_accept(s, request, reply);
     else
-        api_accept(s, request, reply);
+        ws_api_accept(s, request, reply);
 }
 
 /* ---- start and end ---- */
@@ -437,7 +437,7 @@ void simserver_close(struct simserver *s)
         log_error("sim_save_failed", "cause=\"%s\"", err_text());
     if (s->timer) uv_close((uv_handle_t *)s->timer, on_timer_closed);
     streams_close(s);
-    api_close(s);
+    ws_api_close(s);
     http_server_close(s->http);
     for (uint32_t i = 0; s->feeds && i < s->exchange.market_count; i++) {
         market_history_deinit(&s->feeds[i].history);

@@ -145,11 +145,11 @@ uint32_t weigh_my_trades(const struct call *c);
 
 /* ws_api.c */
 /* The key of a session that is logged on; NULL. */
-struct access_key *api_client_key(struct api_client *client);
-void api_accept(struct simserver *s, const struct http_request *request, struct http_reply *reply);
-void api_on_event(struct simserver *s, const struct sim_event *event);
-void api_tick(struct simserver *s, int64_t now_ms);
-void api_close(struct simserver *s);
+struct access_key *ws_api_client_key(struct api_client *client);
+void ws_api_accept(struct simserver *s, const struct http_request *request, struct http_reply *reply);
+void ws_api_on_event(struct simserver *s, const struct sim_event *event);
+void ws_api_tick(struct simserver *s, int64_t now_ms);
+void ws_api_close(struct simserver *s);
 bool call_session_logon(struct call *c);
 bool call_session_status(struct call *c);
 bool call_session_logout(struct call *c);

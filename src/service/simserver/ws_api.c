@@ -33,12 +33,12 @@ static const struct ws_handler handler = {
     .on_close = on_close,
 };
 
-struct access_key *api_client_key(struct api_client *client)
+struct access_key *ws_api_client_key(struct api_client *client)
 {
     return client->key;
 }
 
-void api_accept(struct simserver *s, const struct http_request *request, struct http_reply *reply)
+void ws_api_accept(struct simserver *s, const struct http_request *request, struct http_reply *reply)
 {
     struct api_client *c = calloc(1, sizeof *c);
     const struct ws_options options = {
@@ -94,7 +94,7 @@ static void on_pong(struct ws *w, struct slice payload)
     c->heard_ms = simserver_now(c->server);
 }
 
-void api_close(struct simserver *s)
+void ws_api_close(struct simserver *s)
 {
     while (s->api_clients) {
         struct ws *w = s->api_clients->ws;
@@ -104,7 +104,7 @@ void api_close(struct simserver *s)
     }
 }
 
-void api_tick(struct simserver *s, int64_t now_ms)
+void ws_api_tick(struct simserver *s, int64_t now_ms)
 {
     for (struct api_client *c = s->api_clients; c; c = c->next) {
         if (now_ms - c->opened_ms >= s->options.connection_life_ms)
@@ -411,7 +411,7 @@ static void append_event(struct buffer *out, const struct simserver *s,
     }
 }
 
-void api_on_event(struct simserver *s, const struct sim_event *event)
+void ws_api_on_event(struct simserver *s, const struct sim_event *event)
 {
     if (event->account != s->people) return;
     for (struct api_client *c = s->api_clients; c; c = c->next) {

@@ -1,0 +1,151 @@
+/* tradebot sim: the simulated exchange alone. */
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/commands.h"
+#include "app/options.h"
+#include "core/model/money.h"
+#include "service/simserver/simserver.h"
+
+enum { RECORDINGS_MAX = 16, ADDRESS_SIZE = 64, SEED_STANDARD = 1 };
+
+enum { FLAG_LISTEN, FLAG_SEED, FLAG_RECORDING, FLAG_SPEED };
+
+static const struct flag flags[] = {
+    [FLAG_LISTEN] = {"listen", "ADDR:PORT", "where to listen; port 0 picks one (127.0.0.1:9100)"},
+    [FLAG_SEED] = {"seed", "N", "of the synthetic market (1)"},
+    [FLAG_RECORDING] = {"recording", "FILE", "frames to play instead; may be given again"},
+    [FLAG_SPEED] = {"speed", "X", "of a recording: 1 recorded time, 10 ten times, max (1)"},
+};
+
+static const struct options options = {
+    .command = "sim",
+    .summary =
+        "The simulated exchange: Binance spot's REST and WebSocket protocols over a made-up\n"
+        "market or a recording. Prints where it is, and a test account's key.",
+    .flags = flags,
+    .flag_count = sizeof flags / sizeof *flags,
+};
+
+struct request {
+    char address[ADDRESS_SIZE];
+    const char *recordings[RECORDINGS_MAX];
+    struct simserver_options server;
+};
+
+static bool read_listen(const char *text, struct request *r)
+{
+    const char *colon = strrchr(text, ':');
+    int64_t port;
+    if (!colon || !decimal_parse(colon + 1, strlen(colon + 1), 0, &port) || port < 0 ||
+        port > UINT16_MAX)
+        return false;
+    size_t size = (size_t)(colon - text);
+    if (size >= 2 && text[0] == '[' && text[size - 1] == ']') {
+        text++;
+        size -= 2;
+    }
+    if (size == 0 || size >= sizeof r->address) return false;
+    memcpy(r->address, text, size);
+    r->address[size] = '\0';
+    r->server.port = (uint16_t)port;
+    return true;
+}
+
+static bool read_speed(const char *text, double *out)
+{
+    char *end;
+    *out = 0;
+    if (strcmp(text, "max") == 0) return true;
+    *out = strtod(text, &end);
+    return *text && !*end && isfinite(*out) && *out >= 0 && *out <= 1e6;
+}
+
+static bool read_seed(const char *text, uint64_t *out)
+{
+    int64_t seed;
+    if (!decimal_parse(text, strlen(text), 0, &seed) || seed < 0) return false;
+    *out = (uint64_t)seed;
+    return true;
+}
+
+static bool read_flag(struct request *r, int flag, const char *value)
+{
+    switch (flag) {
+    case FLAG_LISTEN: return read_listen(value, r);
+    case FLAG_SEED: return read_seed(value, &r->server.seed);
+    case FLAG_SPEED: return read_speed(value, &r->server.speed);
+    default: break;
+    }
+    if (r->server.recording_count == RECORDINGS_MAX) return false;
+    r->recordings[r->server.recording_count++] = value;
+    return true;
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    uv_stop(handle->loop);
+}
+
+static void print_start(const struct simserver_info *i)
+{
+    printf("{\"venue\":\"binance\",\"rest\":\"%s\",\"ws\":\"%s\",\"ws_api\":\"%s\","
+           "\"api_key\":\"%s\",\"secret\":\"%s\"}\nready %s\n",
+           i->rest, i->ws, i->ws_api, i->api_key, i->secret, i->url);
+    fflush(stdout);
+}
+
+static void close_signal(uv_signal_t *handle)
+{
+    uv_close((uv_handle_t *)handle, NULL);
+}
+
+static int serve(const struct request *r)
+{
+    uv_loop_t loop;
+    uv_signal_t interrupted, terminated;
+    struct simserver *server;
+    struct simserver_info info;
+    uv_loop_init(&loop);
+    uv_signal_init(&loop, &interrupted);
+    uv_signal_init(&loop, &terminated);
+    const enum err err = simserver_open(&loop, &r->server, &server);
+    if (!err) {
+        uv_signal_start(&interrupted, on_signal, SIGINT);
+        uv_signal_start(&terminated, on_signal, SIGTERM);
+        simserver_info(server, &info);
+        print_start(&info);
+        uv_run(&loop, UV_RUN_DEFAULT);
+    }
+    simserver_close(server);
+    close_signal(&interrupted);
+    close_signal(&terminated);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    if (!err) return 0;
+    fprintf(stderr, "tradebot sim: %s\n", err_text());
+    return EXIT_USAGE;
+}
+
+int cmd_sim(int argc, char **argv)
+{
+    struct request r = {
+        .address = "127.0.0.1",
+        .server = {.port = 9100, .seed = SEED_STANDARD, .speed = 1},
+    };
+    const char *value;
+    int flag;
+    while ((flag = options_next(&options, argc, argv, &value)) >= 0)
+        if (!read_flag(&r, flag, value))
+            return options_usage(&options, "--%s: '%.200s' is not what it takes: %s",
+                                 flags[flag].name, value, flags[flag].help);
+    if (flag == OPTIONS_HELP) return 0;
+    if (flag == OPTIONS_WRONG) return EXIT_USAGE;
+    r.server.address = r.address;
+    r.server.recordings = r.recordings;
+    return serve(&r);
+}
