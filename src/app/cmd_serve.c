@@ -150,8 +150,9 @@ static enum err open_loop(struct server *s)
     return bridge_open_web(&s->bridge, &s->loop, on_publication, s);
 }
 
-static void print_ready(const struct server *s)
+static void print_ready(void *user)
 {
+    const struct server *s = user;
     const bool v6 = strchr(s->config.host, ':') != NULL;
     printf("ready http://%s%s%s:%u\n", v6 ? "[" : "", s->config.host, v6 ? "]" : "",
            api_port(s->api));
@@ -187,8 +188,10 @@ static int serve(struct server *s, const struct options *usage)
         if (close_all(s) != OK) log_warn("stop_failed", "cause=%s", err_text());
         return status;
     }
-    if (s->demo) demo_start(bridge_desk(&s->bridge), s->store_path);
-    print_ready(s);
+    if (s->demo)
+        demo_start(bridge_desk(&s->bridge), s->store_path, print_ready, s);
+    else
+        print_ready(s);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     return close_all(s) == OK ? 0 : options_failed(usage);
 }

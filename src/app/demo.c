@@ -21,12 +21,23 @@ static const struct {
 };
 
 /* The answers outlive demo_start. */
-static struct desk demo_desk;
+static struct {
+    struct desk desk;
+    unsigned left; /* bots that neither run nor failed */
+    void (*on_done)(void *user);
+    void *user;
+} demo;
+
+static void settle_one(void)
+{
+    if (--demo.left == 0) demo.on_done(demo.user);
+}
 
 static void on_started(void *user, const struct desk_answer *answer)
 {
     (void)user;
     if (answer->err != OK) log_warn("demo_bot_not_started", "cause=%s", answer->text);
+    settle_one();
 }
 
 static void on_created(void *user, const struct desk_answer *answer)
@@ -34,6 +45,7 @@ static void on_created(void *user, const struct desk_answer *answer)
     (void)user;
     if (answer->err != OK) {
         log_warn("demo_bot_not_made", "cause=%s", answer->text);
+        settle_one();
         return;
     }
     const struct desk_request start = {.kind = DESK_BOT_START,
@@ -41,7 +53,9 @@ static void on_created(void *user, const struct desk_answer *answer)
                                        .user_id = STORE_FIRST_USER,
                                        .bot_id = answer->bot_id,
                                        .on_answer = on_started};
-    if (!demo_desk.ask(demo_desk.self, &start)) log_warn("demo_bot_not_started", "cause=busy");
+    if (demo.desk.ask(demo.desk.self, &start)) return;
+    log_warn("demo_bot_not_started", "cause=busy");
+    settle_one();
 }
 
 static void on_bot(void *user, const struct store_bot *bot)
@@ -91,12 +105,20 @@ static void make_bot(unsigned i)
     snprintf(bot->strategy, sizeof bot->strategy, "%s", demos[i].strategy);
     snprintf(bot->params, sizeof bot->params, "%s", demos[i].params);
     snprintf(bot->symbols[0], sizeof bot->symbols[0], "%s", demos[i].symbol);
-    if (!demo_desk.ask(demo_desk.self, &create)) log_warn("demo_bot_not_made", "cause=busy");
+    if (demo.desk.ask(demo.desk.self, &create)) return;
+    log_warn("demo_bot_not_made", "cause=busy");
+    settle_one();
 }
 
-void demo_start(struct desk desk, const char *store_path)
+void demo_start(struct desk desk, const char *store_path, void (*on_done)(void *user), void *user)
 {
-    if (has_bots(store_path)) return;
-    demo_desk = desk;
+    if (has_bots(store_path)) {
+        on_done(user);
+        return;
+    }
+    demo.desk = desk;
+    demo.left = DEMO_BOTS;
+    demo.on_done = on_done;
+    demo.user = user;
     for (unsigned i = 0; i < DEMO_BOTS; i++) make_bot(i);
 }

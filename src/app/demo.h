@@ -4,8 +4,8 @@
 
 #include "service/api/desk.h"
 
-/* Asks for the bots and starts them, unless the first user has bots already. What goes wrong is
- * logged. On the web thread. */
-void demo_start(struct desk desk, const char *store_path);
+/* Asks for the bots and starts them, unless the first user has bots already. Then, perhaps at once,
+ * calls on_done: the bots run, or what went wrong is logged. On the web thread, once a process. */
+void demo_start(struct desk desk, const char *store_path, void (*on_done)(void *user), void *user);
 
 #endif
