@@ -77,7 +77,6 @@ static void test_session__buffered_deltas_join_the_snapshot(void **state)
         unsigned last;
         const char *log;
     } rows[] = {
-        {10, "snap 10\ndelta 12\ndelta 14\nlive\n"},
         {11, "snap 11\ndelta 12\ndelta 14\nlive\n"},
         {12, "snap 12\ndelta 14\nlive\n"},
         {13, "snap 13\ndelta 14\nlive\n"},
