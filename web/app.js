@@ -249,13 +249,25 @@ function distance(position) {
   return bar;
 }
 
+// What it would lose or keep if it sold at that price, before fees.
+function outcome(position, price) {
+  const scale = digitsOf(position.entry_price), digits = digitsOf(position.qty);
+  const gap = units(price, scale) - units(position.entry_price, scale);
+  return show(decimal(gap * units(position.qty, digits), scale + digits), 2, true);
+}
+
+function level(name, position, price) {
+  return make("span", { class: "quiet" }, `${name} ${show(price)} (${outcome(position, price)})`);
+}
+
 function holding(bot, state) {
   const cell = make("span");
   for (const position of state ? state.positions : []) {
     cell.append(`${quantity(bot.venue, position.symbol, position.qty)} ${position.symbol} @ ${show(position.entry_price)} `);
-    if (position.stop_price && position.target_price && position.mark_price) cell.append(distance(position));
-    else if (position.stop_price) cell.append(`${words.to_stop} ${show(position.stop_price)} `);
     cell.append(profit(position.unrealized_pnl), " ");
+    if (position.stop_price) cell.append(level(words.to_stop, position, position.stop_price));
+    if (position.stop_price && position.target_price && position.mark_price) cell.append(distance(position));
+    if (position.target_price) cell.append(level(words.to_target, position, position.target_price));
   }
   if (!cell.childElementCount) cell.append(make("span", { class: "quiet" }, words.flat));
   return cell;
@@ -303,7 +315,7 @@ function drawStrip() {
   $("today").replaceChildren(known.length ? profit(sum(known.map((state) => state.daily.pnl))) : "–");
   $("running").textContent = `${view.bots.filter((bot) => bot.state === "running").length} / ${view.bots.length}`;
   rows("venues", view.venues, (one) => one.venue, (row, one) => {
-    const delay = one.latency_ms === null ? "" : ` ${Math.round(one.latency_ms * 10) / 10} ms`;
+    const delay = one.latency_ms === null ? "" : ` ${one.latency_ms.toLocaleString(language, { maximumFractionDigits: 1 })} ms`;
     row.dataset.state = one.state;
     row.title = one.reason || "";
     row.replaceChildren(`${one.venue} ${words.states[one.state]}${one.state === "live" ? delay : ""} `,
@@ -375,7 +387,7 @@ function drawWhy(bot) {
   $("why-bot").textContent = bot ? bot.name : "";
   rows("why", items, (one) => `${one.t} ${one.symbol} ${one.code}`, (row, one) => {
     const told = language === "en" ? one.reason : words.whys[one.code] || one.reason;
-    const values = Object.entries(one.values).map(([name, value]) => `${name} ${show(value)}`).join("  ");
+    const values = Object.entries(one.values).map(([name, value]) => `${name} ${show(value, Math.abs(value) >= 100 ? 2 : 4)}`).join(" · ");
     row.replaceChildren(clock(one.t), make("b", {}, words.verdicts[one.decision] || one.decision),
       make("span", {}, `${one.symbol || ""} ${told} `, make("span", { class: "values" }, values)));
   });
@@ -437,7 +449,7 @@ function drawChart(bot) {
   for (let i = 0; i < 5; i++) {
     const price = high - ((high - low) * (i + 0.5)) / 5;
     line(y(price), "line", []);
-    label(price, y(price), "quiet");
+    if (Math.abs(y(price) - y(newest.c)) > 14) label(price, y(price), "quiet");
   }
   candles.forEach((c, i) => {
     pen.fillStyle = pen.strokeStyle = color(c.c >= c.o ? "gain" : "loss");
@@ -462,8 +474,10 @@ function drawChart(bot) {
 
 function drawFills(bot, candles, { pen, x, y, color, height, bottom }) {
   const length = candles.length > 1 ? candles[1].t - candles[0].t : 60000;
+  const orders = new Set(); // one mark an order, however many fills it took
   for (const fill of view.fills) {
-    if (fill.bot_id !== bot.id || fill.symbol !== view.symbol) continue;
+    if (fill.bot_id !== bot.id || fill.symbol !== view.symbol || orders.has(fill.order_id)) continue;
+    orders.add(fill.order_id);
     const i = candles.findIndex((c) => Date.parse(fill.t) < c.t + length);
     if (i < 0 || Date.parse(fill.t) < candles[0].t) continue;
     const buys = sideOf(fill) === "buy", tip = Math.min(height - bottom - 1, Math.max(1, y(Number(fill.price))));
