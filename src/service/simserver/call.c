@@ -136,14 +136,9 @@ bool call_decimal(struct call *c, const char *name, unsigned scale, int64_t *out
     if (!call_find(c, name, &text)) return true;
     if (text.size == 0) return call_refuse(c, 400, -1105, "Parameter '%s' was empty.", name);
     if (text.data[0] != '-' && decimal_parse(text.data, text.size, scale, out)) return true;
-    /* Zeros behind the last digit that counts do no harm. */
-    size_t size = text.size;
-    if (memchr(text.data, '.', size))
-        while (size > 1 && text.data[size - 1] == '0' && text.data[size - 2] != '.') size--;
-    if (text.data[0] != '-' && decimal_parse(text.data, size, scale, out)) return true;
-    const char *dot = memchr(text.data, '.', size);
+    const char *dot = memchr(text.data, '.', text.size);
     int64_t any;
-    if (text.data[0] != '-' && dot && decimal_parse(text.data, size, SCALE_MAX, &any))
+    if (text.data[0] != '-' && dot && decimal_parse(text.data, text.size, SCALE_MAX, &any))
         return call_refuse(c, 400, -1111, "Parameter '%s' has too much precision.", name);
     return refuse_characters(c, name, "^([0-9]{1,20})(\\.[0-9]{1,20})?$");
 }

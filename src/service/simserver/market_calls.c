@@ -5,8 +5,6 @@
 #include "service/simserver/simserver_internal.h"
 #include "service/simserver/wire_text.h"
 
-#define DAY_MS INT64_C(86400000)
-
 static const struct instrument *rules_of(const struct call *c, uint16_t instrument)
 {
     return sim_exchange_instrument(&c->server->exchange, instrument);
@@ -294,9 +292,8 @@ bool call_avg_price(struct call *c)
 {
     uint16_t instrument;
     if (!call_symbol(c, &instrument)) return false;
-    const struct price average =
-        sim_exchange_average_price(&c->server->exchange, instrument, c->now_ms);
-    text_price(c->out, "{\"mins\":5,\"price\":", rules_of(c, instrument), average);
+    text_price(c->out, "{\"mins\":5,\"price\":", rules_of(c, instrument),
+               market_average_price(c->server, instrument));
     text_number(c->out, ",\"closeTime\":", market_time(c->server, instrument));
     buffer_append_char(c->out, '}');
     return true;

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "service/simserver/recording.h"
 #include "service/simserver/simserver_internal.h"
 
-#define DAY_MS INT64_C(86400000)
+#define DAY_MS     INT64_C(86400000)
+#define AVERAGE_MS 300000
 
 enum err market_history_init(struct market_history *h, uint32_t capacity, uint64_t aggregate_id)
 {
@@ -61,8 +63,9 @@ uint64_t market_history_first(const struct market_history *h, uint64_t count)
 
 int64_t market_time(const struct simserver *s, uint16_t instrument)
 {
-    (void)instrument;
-    return s->driver.step * SYNTHETIC_STEP_MS;
+    const struct market_history *h = &s->feeds[instrument].history;
+    if (!s->recording) return s->driver.step * SYNTHETIC_STEP_MS;
+    return h->trade_count ? h->trades[(h->trade_count - 1) & h->mask].time_ms : 0;
 }
 
 static void merge(struct synthetic_candle *into, const struct synthetic_candle *c)
@@ -148,15 +151,61 @@ static struct synthetic_candle synthetic_span(struct simserver *s, uint16_t symb
     return c;
 }
 
+/* Of the recorded trades served so far: those in [from_ms, until_ms), counted on from row *at. */
+static struct synthetic_candle recorded_span(const struct simserver *s, uint16_t instrument,
+                                             int64_t from_ms, int64_t until_ms, uint64_t *at)
+{
+    const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
+    const struct market_history *h = &s->feeds[instrument].history;
+    struct synthetic_candle c = {.candle.open_ms = from_ms};
+    for (; *at < h->trade_count; (*at)++) {
+        const struct market_trade *t = &h->trades[*at & h->mask];
+        if (t->time_ms >= until_ms) break;
+        if (t->time_ms < from_ms) continue;
+        const struct synthetic_candle one =
+            candle_of_trade(i, from_ms, t->price, t->qty, !t->buyer_is_maker);
+        merge(&c, &one);
+    }
+    return c;
+}
+
+/* From the first trade on; an interval without one repeats the close before it. */
+static uint32_t recorded_klines(const struct simserver *s, uint16_t instrument,
+                                enum timeframe timeframe, int64_t from_ms, uint32_t count,
+                                struct synthetic_candle *out)
+{
+    const int64_t length = timeframe_ms(timeframe);
+    const struct market_history *h = &s->feeds[instrument].history;
+    if (h->trade_count == 0) return 0;
+    const int64_t first_ms = timeframe_floor(timeframe, h->trades[0].time_ms);
+    uint64_t at = 0;
+    uint32_t written = 0;
+    struct price close = h->trades[0].price;
+    from_ms = timeframe_floor(timeframe, from_ms);
+    if (from_ms < first_ms) from_ms = first_ms;
+    for (; written < count && from_ms <= market_time(s, instrument); from_ms += length) {
+        struct synthetic_candle *c = &out[written++];
+        for (; at < h->trade_count && h->trades[at].time_ms < from_ms; at++)
+            close = h->trades[at].price;
+        *c = recorded_span(s, instrument, from_ms, from_ms + length, &at);
+        if (c->trades == 0) c->candle = (struct candle){from_ms, close, close, close, close, {0}};
+        close = c->candle.close;
+    }
+    return written;
+}
+
 struct synthetic_candle market_span(struct simserver *s, uint16_t instrument, int64_t from_ms)
 {
+    uint64_t at = market_history_first(&s->feeds[instrument].history,
+                                       s->feeds[instrument].history.trade_count);
+    if (s->recording) return recorded_span(s, instrument, from_ms, INT64_MAX, &at);
     return synthetic_span(s, instrument, from_ms, market_time(s, instrument) + 1);
 }
 
 struct synthetic_candle market_day(struct simserver *s, uint16_t instrument)
 {
-    return market_span(s, instrument,
-                       timeframe_floor(TIMEFRAME_1M, market_time(s, instrument) - DAY_MS));
+    const int64_t from_ms = market_time(s, instrument) - DAY_MS;
+    return market_span(s, instrument, from_ms < 0 ? 0 : timeframe_floor(TIMEFRAME_1M, from_ms));
 }
 
 uint32_t market_klines(struct simserver *s, uint16_t instrument, enum timeframe timeframe,
@@ -167,6 +216,7 @@ uint32_t market_klines(struct simserver *s, uint16_t instrument, enum timeframe 
     const uint32_t max = synthetic_candles_max(timeframe);
     const int64_t first_ms = timeframe_floor(timeframe, from_ms);
     const int64_t forming_ms = timeframe_floor(timeframe, now_ms);
+    if (s->recording) return recorded_klines(s, instrument, timeframe, from_ms, count, out);
     if (first_ms > now_ms) return 0;
     if (count > max) count = max;
     int64_t closed = (forming_ms - first_ms) / length;
@@ -185,12 +235,32 @@ uint32_t market_klines(struct simserver *s, uint16_t instrument, enum timeframe 
 uint32_t market_depth(const struct simserver *s, uint16_t instrument, enum side side,
                       struct level *out, uint32_t max, uint64_t *update_id)
 {
+    if (s->recording) {
+        const struct book *b = &s->recording->symbols[instrument].book;
+        *update_id = b->last_id;
+        return book_side(b, side, out, max);
+    }
     return sim_exchange_depth(&s->exchange, instrument, side, out, max, update_id);
 }
 
 struct price market_last_price(const struct simserver *s, uint16_t instrument)
 {
-    return sim_exchange_last_price(&s->exchange, instrument);
+    const struct market_history *h = &s->feeds[instrument].history;
+    if (!s->recording) return sim_exchange_last_price(&s->exchange, instrument);
+    return h->trade_count ? h->trades[(h->trade_count - 1) & h->mask].price : (struct price){0};
+}
+
+struct price market_average_price(struct simserver *s, uint16_t instrument)
+{
+    const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
+    if (!s->recording)
+        return sim_exchange_average_price(&s->exchange, instrument, simserver_now(s));
+    const struct synthetic_candle c =
+        market_span(s, instrument, market_time(s, instrument) - AVERAGE_MS);
+    struct price average = c.candle.close;
+    (void)money_average(c.quote_volume, i->quote_scale, c.candle.volume, i->qty_scale,
+                        i->price_scale, &average);
+    return average;
 }
 
 void market_ids(const struct simserver *s, uint16_t instrument, uint64_t trades, int64_t *first,

@@ -64,6 +64,8 @@ struct synthetic_candle market_day(struct simserver *s, uint16_t instrument);
 uint32_t market_depth(const struct simserver *s, uint16_t instrument, enum side side,
                       struct level *out, uint32_t max, uint64_t *update_id);
 struct price market_last_price(const struct simserver *s, uint16_t instrument);
+/* Volume-weighted, of the last five minutes. */
+struct price market_average_price(struct simserver *s, uint16_t instrument);
 /* Ids of the first and the last of the `trades` trades up to now; -1 where there are none. */
 void market_ids(const struct simserver *s, uint16_t instrument, uint64_t trades, int64_t *first,
                 int64_t *last);

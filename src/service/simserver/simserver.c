@@ -13,12 +13,14 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "core/sim/sim_state.h"
+#include "service/simserver/recording.h"
 #include "service/simserver/simserver_internal.h"
 
 #define PEOPLE_NAME "test"
 
 enum {
-    MARKET_ORDERS_MAX = 2 * SYNTHETIC_SYMBOLS * SYNTHETIC_LEVELS,
+    MARKET_ORDERS_MAX =
+        2 * SIMSERVER_MIRROR_LEVELS, /* an instrument; 2 * SYNTHETIC_LEVELS fit, too */
     LEVELS_MAX = 4096,
     LISTS_MAX = 1000,
     ACCOUNTS_MAX = 4,
@@ -224,11 +226,23 @@ static void plan_tick(struct simserver *s)
     uv_timer_start(s->timer, on_tick, (uint64_t)wait_ms, 0);
 }
 
+/* Where people have open orders, the recorded book moves past them. */
+static void follow_recording(struct simserver *s)
+{
+    const struct sim_order *open;
+    for (uint16_t i = 0; i < s->exchange.market_count; i++)
+        if (sim_exchange_open_orders(&s->exchange, s->people, i, &open, 1))
+            recording_mirror(s->recording, i);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct simserver *s = timer->data;
     const int64_t now_ms = simserver_now(s);
-    synthetic_step(&s->driver, now_ms);
+    if (s->recording)
+        follow_recording(s);
+    else
+        synthetic_step(&s->driver, now_ms);
     simserver_settle(s);
     streams_tick(s, now_ms);
     ws_api_tick(s, now_ms);
@@ -238,8 +252,7 @@ static void on_tick(uv_timer_t *timer)
 
 void simserver_prepare(struct simserver *s, uint16_t instrument)
 {
-    (void)s;
-    (void)instrument;
+    if (s->recording) recording_mirror(s->recording, instrument);
 }
 
 /* ---- requests ---- */
@@ -296,13 +309,42 @@ static enum err add_people(struct simserver *s, int64_t now_ms)
     return err;
 }
 
+static enum err add_recorded(struct simserver *s)
+{
+    struct recording *r = s->recording;
+    uint16_t index;
+    r->server = s;
+    enum err err = sim_exchange_add_account(&s->exchange, "recorded-maker", true, &r->maker);
+    for (uint16_t i = 0; !err && i < r->symbol_count; i++)
+        err = sim_exchange_add_instrument(&s->exchange, &r->symbols[i].rules, &index);
+    if (!err && !(r->timer = calloc(1, sizeof *r->timer)))
+        err = err_set(ERR_NO_MEMORY, "no memory for a timer");
+    if (err) return err;
+    uv_timer_init(s->loop, r->timer);
+    r->timer->data = r;
+    return OK;
+}
+
+static enum err add_feeds(struct simserver *s, uint64_t id_base)
+{
+    enum err err = OK;
+    s->feeds = calloc(s->exchange.market_count, sizeof *s->feeds);
+    if (!s->feeds) return err_set(ERR_NO_MEMORY, "no memory for the market");
+    for (uint32_t i = 0; !err && i < s->exchange.market_count; i++) {
+        const uint64_t trades = s->recording ? s->recording->symbols[i].trades : MARKET_TRADES_KEPT;
+        err = market_history_init(&s->feeds[i].history, (uint32_t)trades, id_base);
+    }
+    return err;
+}
+
 static enum err open_exchange(struct simserver *s, const struct simserver_options *o)
 {
     const uint64_t base = (uint64_t)simserver_now(s) * IDS_PER_MS;
+    const uint32_t instruments = s->recording ? s->recording->symbol_count : SYNTHETIC_SYMBOLS;
     const struct sim_config config = {
-        .instruments_max = SYNTHETIC_SYMBOLS,
+        .instruments_max = instruments,
         .accounts_max = ACCOUNTS_MAX,
-        .orders_max = MARKET_ORDERS_MAX + PEOPLE_ORDERS_MAX,
+        .orders_max = MARKET_ORDERS_MAX * instruments + PEOPLE_ORDERS_MAX,
         .lists_max = LISTS_MAX,
         .levels_max = LEVELS_MAX,
         .history_max = PEOPLE_HISTORY_MAX,
@@ -317,14 +359,13 @@ static enum err open_exchange(struct simserver *s, const struct simserver_option
     enum err err = arena_init(&s->arena, sim_exchange_need(&config) + synthetic_need());
     if (err) return err;
     sim_exchange_init(&s->exchange, &s->arena, &config);
-    synthetic_init(&s->synthetic, &s->arena, o->seed);
-    err = synthetic_driver_init(&s->driver, &s->synthetic, &s->exchange);
-    if (err) return err;
-    s->feeds = calloc(s->exchange.market_count, sizeof *s->feeds);
-    if (!s->feeds) return err_set(ERR_NO_MEMORY, "no memory for the market");
-    for (uint32_t i = 0; !err && i < s->exchange.market_count; i++)
-        err = market_history_init(&s->feeds[i].history, MARKET_TRADES_KEPT, base);
-    return err;
+    if (s->recording) {
+        err = add_recorded(s);
+    } else {
+        synthetic_init(&s->synthetic, &s->arena, o->seed);
+        err = synthetic_driver_init(&s->driver, &s->synthetic, &s->exchange);
+    }
+    return err ? err : add_feeds(s, base);
 }
 
 static enum err open_accounts(struct simserver *s, const char *state_folder)
@@ -390,6 +431,9 @@ enum err simserver_open(uv_loop_t *loop, const struct simserver_options *options
     s->clock = options->clock ? options->clock : &clock_system;
     set_limits(s, &options->limits);
     enum err err = access_init(&s->access, options->ed25519_public_key);
+    if (!err && options->recording_count)
+        err = recording_open(options->recordings, options->recording_count, options->speed,
+                             &s->recording);
     if (!err) err = open_exchange(s, options);
     if (!err) err = open_accounts(s, options->state_folder);
     if (!err) err = streams_open(s);
@@ -403,7 +447,7 @@ enum err simserver_open(uv_loop_t *loop, const struct simserver_options *options
     }
     uv_timer_init(loop, s->timer);
     s->timer->data = s;
-    synthetic_step(&s->driver, simserver_now(s));
+    if (!s->recording) synthetic_step(&s->driver, simserver_now(s));
     simserver_settle(s);
     simserver_touch(s);
     plan_tick(s);
@@ -445,6 +489,7 @@ void simserver_close(struct simserver *s)
             free(s->feeds[i].batches[speed].items);
     }
     free(s->feeds);
+    recording_close(s->recording);
     arena_deinit(&s->arena);
     access_deinit(&s->access);
     buffer_deinit(&s->out);

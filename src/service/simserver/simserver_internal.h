@@ -146,7 +146,8 @@ uint32_t weigh_my_trades(const struct call *c);
 /* ws_api.c */
 /* The key of a session that is logged on; NULL. */
 struct access_key *ws_api_client_key(struct api_client *client);
-void ws_api_accept(struct simserver *s, const struct http_request *request, struct http_reply *reply);
+void ws_api_accept(struct simserver *s, const struct http_request *request,
+                   struct http_reply *reply);
 void ws_api_on_event(struct simserver *s, const struct sim_event *event);
 void ws_api_tick(struct simserver *s, int64_t now_ms);
 void ws_api_close(struct simserver *s);

@@ -1,4 +1,4 @@
-/* Market streams: who subscribed to what, control messages, and the frames of the synthetic market.
+/* Market streams: who subscribed to what, and control messages.
  *
  * A topic is a stream by its name, with its subscribers. Its frame is built once, and sent to all, raw
  * or wrapped with the stream's name as each connection wants it. Names that mean nothing are
@@ -8,68 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "base/hash.h"
 #include "io/net/url.h"
 #include "io/venue/json_cursor.h"
-#include "service/simserver/simserver_internal.h"
+#include "service/simserver/recording.h"
+#include "service/simserver/streams_internal.h"
 #include "service/simserver/wire_text.h"
 
 enum {
-    BUCKETS = 1024, /* a power of two */
     TOPICS_MAX = 20000,
-    NAME_SIZE = 64,
     ID_SIZE_MAX = 40,
     PATH_SIZE = 65536,
-    PARTIAL_LEVELS_MAX = 20,
     CONTROL_LIMIT = 65536,
-    BATCH_CAPACITY = 1024,
-};
-
-enum topic_kind {
-    TOPIC_SILENT,
-    TOPIC_TRADE,
-    TOPIC_AGGREGATE,
-    TOPIC_BEST,
-    TOPIC_DEPTH,
-    TOPIC_PARTIAL,
-    TOPIC_KLINE,
-    TOPIC_TICKER,
-    TOPIC_MINI_TICKER,
-    TOPIC_AVERAGE,
-};
-
-struct topic {
-    char name[NAME_SIZE];
-    struct topic *next; /* in its bucket */
-    uint8_t kind, timeframe, levels;
-    uint8_t speed; /* 0: 100 ms, 1: 1000 ms */
-    uint16_t instrument;
-    int64_t open_ms; /* of the kline that was told last; 0: none */
-    int64_t due_ms;
-    struct stream_client **clients;
-    uint32_t client_count, client_capacity;
-};
-
-struct stream_client {
-    struct simserver *server;
-    struct ws *ws;
-    struct stream_client *next;
-    struct topic **topics;
-    uint32_t topic_count, topic_capacity;
-    bool is_combined;
-    int64_t opened_ms, pinged_ms, heard_ms;
-    int64_t second; /* of the messages counted */
-    uint32_t messages;
-};
-
-struct stream_hub {
-    struct topic *buckets[BUCKETS];
-    uint32_t topic_count;
-    struct stream_client *clients;
-    struct ws_deflater deflater;
-    struct buffer data, wrapped;
-    int64_t second; /* the last one whose slow streams were sent */
 };
 
 static void on_message(struct ws *w, enum ws_opcode opcode, struct slice message);
@@ -95,10 +45,10 @@ enum err streams_open(struct simserver *s)
 
 static struct topic **bucket_of(struct stream_hub *hub, struct slice name)
 {
-    return &hub->buckets[hash_bytes(HASH_SEED, name.data, name.size) & (BUCKETS - 1)];
+    return &hub->buckets[hash_bytes(HASH_SEED, name.data, name.size) & (STREAM_BUCKETS - 1)];
 }
 
-static struct topic *topic_find(struct stream_hub *hub, struct slice name)
+struct topic *topic_find(struct stream_hub *hub, struct slice name)
 {
     struct topic *t = *bucket_of(hub, name);
     while (t && !slice_is(name, t->name)) t = t->next;
@@ -164,7 +114,8 @@ static struct topic *topic_take(struct simserver *s, struct slice name)
     struct stream_hub *hub = s->hub;
     struct topic *t = topic_find(hub, name);
     if (t) return t;
-    if (hub->topic_count == TOPICS_MAX || name.size >= NAME_SIZE || !(t = calloc(1, sizeof *t)))
+    if (hub->topic_count == TOPICS_MAX || name.size >= STREAM_NAME_SIZE ||
+        !(t = calloc(1, sizeof *t)))
         return NULL;
     (void)slice_copy(name, t->name, sizeof t->name);
     understand(s, t);
@@ -211,6 +162,7 @@ static bool subscribe(struct stream_client *c, struct slice name)
     }
     c->topics[c->topic_count++] = t;
     t->clients[t->client_count++] = c;
+    if (c->server->recording) recording_begin(c->server->recording);
     return true;
 }
 
@@ -360,6 +312,11 @@ static void check_client(struct stream_client *c, int64_t now_ms)
     snprintf(text, sizeof text, "%lld", (long long)now_ms);
     (void)ws_ping(c->ws, slice_of(text));
     c->pinged_ms = now_ms;
+}
+
+void stream_clients_check(struct simserver *s, int64_t now_ms)
+{
+    for (struct stream_client *c = s->hub->clients; c; c = c->next) check_client(c, now_ms);
 }
 
 void streams_close(struct simserver *s)
@@ -547,372 +504,4 @@ static void on_message(struct ws *w, enum ws_opcode opcode, struct slice message
     } else {
         obey(c, &m);
     }
-}
-
-/* ---- frames ---- */
-
-/* Sends what is in hub->data to a topic's subscribers. */
-static void publish(struct simserver *s, const struct topic *t, struct slice data)
-{
-    struct stream_hub *hub = s->hub;
-    struct ws_shared *frames[2] = {NULL, NULL}; /* raw, combined */
-    for (uint32_t i = 0; i < t->client_count; i++) {
-        const struct stream_client *c = t->clients[i];
-        if (!ws_is_open(c->ws)) continue;
-        struct ws_shared **frame = &frames[c->is_combined];
-        if (!*frame && c->is_combined) {
-            buffer_clear(&hub->wrapped);
-            buffer_append_text(&hub->wrapped, "{\"stream\":");
-            text_string(&hub->wrapped, slice_of(t->name));
-            buffer_append_text(&hub->wrapped, ",\"data\":");
-            buffer_append(&hub->wrapped, data.data, data.size);
-            buffer_append_char(&hub->wrapped, '}');
-        }
-        if (!*frame && ws_shared_new(WS_TEXT, c->is_combined ? buffer_slice(&hub->wrapped) : data,
-                                     &hub->deflater, frame) != OK)
-            break;
-        (void)ws_send_shared(c->ws, *frame);
-        s->counters.frames++;
-    }
-    ws_shared_free(frames[0]);
-    ws_shared_free(frames[1]);
-}
-
-void streams_publish(struct simserver *s, struct slice name, struct slice data)
-{
-    const struct topic *t = topic_find(s->hub, name);
-    if (t) publish(s, t, data);
-}
-
-/* The topic of an instrument's stream, or NULL: nobody wants it. */
-static struct topic *wanted(struct simserver *s, uint16_t instrument, const char *word)
-{
-    char name[NAME_SIZE];
-    size_t size = 0;
-    for (const char *at = sim_exchange_instrument(&s->exchange, instrument)->symbol; *at; at++)
-        name[size++] = (char)(*at >= 'A' && *at <= 'Z' ? *at + 32 : *at);
-    size += (size_t)snprintf(name + size, sizeof name - size, "@%s", word);
-    return topic_find(s->hub, (struct slice){name, size});
-}
-
-static struct buffer *begin(struct simserver *s)
-{
-    buffer_clear(&s->hub->data);
-    return &s->hub->data;
-}
-
-static void finish(struct simserver *s, const struct topic *t)
-{
-    if (!s->hub->data.failed) publish(s, t, buffer_slice(&s->hub->data));
-}
-
-void streams_on_trade(struct simserver *s, uint16_t instrument, const struct market_trade *trade)
-{
-    const struct topic *t = wanted(s, instrument, "trade");
-    if (!t) return;
-    const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
-    struct buffer *out = begin(s);
-    text_number(out, "{\"e\":\"trade\",\"E\":", simserver_now(s));
-    text_word(out, ",\"s\":", i->symbol);
-    text_number(out, ",\"t\":", (int64_t)trade->id);
-    text_price(out, ",\"p\":", i, trade->price);
-    text_qty(out, ",\"q\":", i, trade->qty);
-    text_number(out, ",\"T\":", trade->time_ms);
-    text_bool(out, ",\"m\":", trade->buyer_is_maker);
-    buffer_append_text(out, ",\"M\":true}");
-    finish(s, t);
-}
-
-void streams_on_aggregate(struct simserver *s, uint16_t instrument,
-                          const struct market_aggregate *a)
-{
-    const struct topic *t = wanted(s, instrument, "aggTrade");
-    if (!t) return;
-    const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
-    struct buffer *out = begin(s);
-    text_number(out, "{\"e\":\"aggTrade\",\"E\":", simserver_now(s));
-    text_word(out, ",\"s\":", i->symbol);
-    text_number(out, ",\"a\":", (int64_t)a->id);
-    text_price(out, ",\"p\":", i, a->trade.price);
-    text_qty(out, ",\"q\":", i, a->trade.qty);
-    text_number(out, ",\"f\":", (int64_t)a->first_id);
-    text_number(out, ",\"l\":", (int64_t)a->last_id);
-    text_number(out, ",\"T\":", a->trade.time_ms);
-    text_bool(out, ",\"m\":", a->trade.buyer_is_maker);
-    buffer_append_text(out, ",\"M\":true}");
-    finish(s, t);
-}
-
-void streams_on_best(struct simserver *s, uint16_t instrument)
-{
-    const struct topic *t = wanted(s, instrument, "bookTicker");
-    if (!t) return;
-    const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
-    const struct level *best = s->feeds[instrument].best;
-    struct buffer *out = begin(s);
-    text_number(out, "{\"u\":", (int64_t)s->exchange.markets[instrument].update_id);
-    text_word(out, ",\"s\":", i->symbol);
-    text_price(out, ",\"b\":", i, best[SIDE_BUY].price);
-    text_qty(out, ",\"B\":", i, best[SIDE_BUY].qty);
-    text_price(out, ",\"a\":", i, best[SIDE_SELL].price);
-    text_qty(out, ",\"A\":", i, best[SIDE_SELL].qty);
-    buffer_append_char(out, '}');
-    finish(s, t);
-}
-
-static int by_side_and_price(const void *a, const void *b)
-{
-    const struct depth_change *p = a, *q = b;
-    if (p->side != q->side) return p->side < q->side ? -1 : 1;
-    if (p->price == q->price) return 0;
-    /* best first: bids from above, asks from below */
-    return (p->price > q->price) == (p->side == SIDE_BUY) ? -1 : 1;
-}
-
-static void compact(struct depth_batch *b)
-{
-    uint32_t kept = 0;
-    qsort(b->items, b->count, sizeof *b->items, by_side_and_price);
-    for (uint32_t i = 0; i < b->count; i++)
-        if (kept == 0 || by_side_and_price(&b->items[kept - 1], &b->items[i]) != 0)
-            b->items[kept++] = b->items[i];
-    b->count = kept;
-}
-
-void depth_batch_add(struct depth_batch *b, uint64_t update_id, uint8_t side, int64_t price)
-{
-    if (b->count == b->capacity) {
-        if (b->count) compact(b);
-        if (b->count >= b->capacity / 2) {
-            b->capacity = b->capacity ? 2 * b->capacity : BATCH_CAPACITY;
-            b->items = realloc(b->items, b->capacity * sizeof *b->items);
-            CHECK(b->items); /* a change that is not told would break every client's book */
-        }
-    }
-    if (b->first_id == 0) b->first_id = update_id;
-    b->items[b->count++] = (struct depth_change){.price = price, .side = side};
-}
-
-static void write_changes(struct buffer *out, const struct simserver *s, uint16_t instrument,
-                          const struct depth_batch *b, uint8_t side)
-{
-    const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
-    const struct sim_book *book = &s->exchange.markets[instrument].book;
-    bool first = true;
-    for (uint32_t n = 0; n < b->count; n++) {
-        if (b->items[n].side != side) continue;
-        const int64_t price = b->items[n].price;
-        text_price(out, first ? "[" : ",[", i, (struct price){price});
-        text_qty(out, ",", i, (struct qty){sim_book_qty_at(book, (enum side)side, price)});
-        buffer_append_char(out, ']');
-        first = false;
-    }
-}
-
-static void send_depth(struct simserver *s, uint16_t instrument, uint8_t speed)
-{
-    struct depth_batch *b = &s->feeds[instrument].batches[speed];
-    const struct topic *t = wanted(s, instrument, speed == 0 ? "depth@100ms" : "depth");
-    if (t && b->first_id) {
-        const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
-        compact(b);
-        struct buffer *out = begin(s);
-        text_number(out, "{\"e\":\"depthUpdate\",\"E\":", simserver_now(s));
-        text_word(out, ",\"s\":", i->symbol);
-        text_number(out, ",\"U\":", (int64_t)b->first_id);
-        text_number(out, ",\"u\":", (int64_t)s->exchange.markets[instrument].update_id);
-        buffer_append_text(out, ",\"b\":[");
-        write_changes(out, s, instrument, b, SIDE_BUY);
-        buffer_append_text(out, "],\"a\":[");
-        write_changes(out, s, instrument, b, SIDE_SELL);
-        buffer_append_text(out, "]}");
-        finish(s, t);
-    }
-    b->count = 0;
-    b->first_id = 0;
-}
-
-static void send_partial(struct simserver *s, const struct topic *t)
-{
-    const struct instrument *i = sim_exchange_instrument(&s->exchange, t->instrument);
-    struct level levels[PARTIAL_LEVELS_MAX];
-    uint64_t update_id = 0;
-    struct buffer *out = begin(s);
-    uint32_t count = market_depth(s, t->instrument, SIDE_BUY, levels, t->levels, &update_id);
-    text_number(out, "{\"lastUpdateId\":", (int64_t)update_id);
-    buffer_append_text(out, ",\"bids\":");
-    text_levels(out, i, levels, count);
-    count = market_depth(s, t->instrument, SIDE_SELL, levels, t->levels, &update_id);
-    buffer_append_text(out, ",\"asks\":");
-    text_levels(out, i, levels, count);
-    buffer_append_char(out, '}');
-    finish(s, t);
-}
-
-static void write_kline(struct simserver *s, const struct topic *t,
-                        const struct synthetic_candle *k, bool closed)
-{
-    const struct instrument *i = sim_exchange_instrument(&s->exchange, t->instrument);
-    const enum timeframe timeframe = (enum timeframe)t->timeframe;
-    struct buffer *out = begin(s);
-    int64_t first, last;
-    market_ids(s, t->instrument, k->trades, &first, &last);
-    text_number(out, "{\"e\":\"kline\",\"E\":", simserver_now(s));
-    text_word(out, ",\"s\":", i->symbol);
-    text_number(out, ",\"k\":{\"t\":", k->candle.open_ms);
-    text_number(out, ",\"T\":", k->candle.open_ms + timeframe_ms(timeframe) - 1);
-    text_word(out, ",\"s\":", i->symbol);
-    text_word(out, ",\"i\":", timeframe_name(timeframe));
-    text_number(out, ",\"f\":", first);
-    text_number(out, ",\"L\":", last);
-    text_price(out, ",\"o\":", i, k->candle.open);
-    text_price(out, ",\"c\":", i, k->candle.close);
-    text_price(out, ",\"h\":", i, k->candle.high);
-    text_price(out, ",\"l\":", i, k->candle.low);
-    text_qty(out, ",\"v\":", i, k->candle.volume);
-    text_number(out, ",\"n\":", (int64_t)k->trades);
-    text_bool(out, ",\"x\":", closed);
-    text_quote(out, ",\"q\":", i, k->quote_volume);
-    text_qty(out, ",\"V\":", i, k->taker_buy);
-    text_quote(out, ",\"Q\":", i, k->taker_buy_quote);
-    buffer_append_text(out, ",\"B\":\"0\"}}");
-    finish(s, t);
-}
-
-/* Closed candles at once, the forming one when it is due. */
-static void send_kline(struct simserver *s, struct topic *t, int64_t now_ms)
-{
-    const enum timeframe timeframe = (enum timeframe)t->timeframe;
-    const int64_t open_ms = timeframe_floor(timeframe, market_time(s, t->instrument));
-    struct synthetic_candle k;
-    for (; t->open_ms && t->open_ms < open_ms; t->open_ms += timeframe_ms(timeframe))
-        if (market_klines(s, t->instrument, timeframe, t->open_ms, 1, &k) == 1)
-            write_kline(s, t, &k, true);
-    t->open_ms = open_ms;
-    if (now_ms < t->due_ms) return;
-    const int64_t every_ms = timeframe == TIMEFRAME_1S ? 1000 : 2000;
-    t->due_ms = (now_ms / every_ms + 1) * every_ms;
-    if (market_klines(s, t->instrument, timeframe, open_ms, 1, &k) == 1)
-        write_kline(s, t, &k, false);
-}
-
-static void send_mini_ticker(struct simserver *s, const struct topic *t)
-{
-    const struct instrument *i = sim_exchange_instrument(&s->exchange, t->instrument);
-    const struct synthetic_candle day = market_day(s, t->instrument);
-    struct buffer *out = begin(s);
-    text_number(out, "{\"e\":\"24hrMiniTicker\",\"E\":", simserver_now(s));
-    text_word(out, ",\"s\":", i->symbol);
-    text_price(out, ",\"c\":", i, day.candle.close);
-    text_price(out, ",\"o\":", i, day.candle.open);
-    text_price(out, ",\"h\":", i, day.candle.high);
-    text_price(out, ",\"l\":", i, day.candle.low);
-    text_qty(out, ",\"v\":", i, day.candle.volume);
-    text_quote(out, ",\"q\":", i, day.quote_volume);
-    buffer_append_char(out, '}');
-    finish(s, t);
-}
-
-static void write_ticker_change(struct buffer *out, const struct instrument *i,
-                                const struct synthetic_candle *day)
-{
-    const int64_t change = day->candle.close.units - day->candle.open.units;
-    int64_t percent = 0;
-    char text[DECIMAL_TEXT_SIZE];
-    struct price average = {0};
-    if (day->candle.open.units)
-        (void)units_mul_div(change, 100000, day->candle.open.units, ROUND_DOWN, &percent);
-    decimal_write(percent, 3, text);
-    (void)money_average(day->quote_volume, i->quote_scale, day->candle.volume, i->qty_scale,
-                        i->price_scale, &average);
-    text_price(out, ",\"p\":", i, (struct price){change});
-    text_word(out, ",\"P\":", text);
-    text_price(out, ",\"w\":", i, average);
-}
-
-static void send_ticker(struct simserver *s, const struct topic *t)
-{
-    const struct instrument *i = sim_exchange_instrument(&s->exchange, t->instrument);
-    const struct instrument_feed *feed = &s->feeds[t->instrument];
-    const struct market_history *h = &feed->history;
-    const struct synthetic_candle day = market_day(s, t->instrument);
-    int64_t first, last;
-    struct buffer *out = begin(s);
-    market_ids(s, t->instrument, day.trades, &first, &last);
-    text_number(out, "{\"e\":\"24hrTicker\",\"E\":", simserver_now(s));
-    text_word(out, ",\"s\":", i->symbol);
-    write_ticker_change(out, i, &day);
-    text_price(out, ",\"x\":", i, day.candle.open);
-    text_price(out, ",\"c\":", i, day.candle.close);
-    text_qty(out, ",\"Q\":", i,
-             h->trade_count ? h->trades[(h->trade_count - 1) & h->mask].qty : (struct qty){0});
-    text_price(out, ",\"b\":", i, feed->best[SIDE_BUY].price);
-    text_qty(out, ",\"B\":", i, feed->best[SIDE_BUY].qty);
-    text_price(out, ",\"a\":", i, feed->best[SIDE_SELL].price);
-    text_qty(out, ",\"A\":", i, feed->best[SIDE_SELL].qty);
-    text_price(out, ",\"o\":", i, day.candle.open);
-    text_price(out, ",\"h\":", i, day.candle.high);
-    text_price(out, ",\"l\":", i, day.candle.low);
-    text_qty(out, ",\"v\":", i, day.candle.volume);
-    text_quote(out, ",\"q\":", i, day.quote_volume);
-    text_number(out, ",\"O\":", day.candle.open_ms);
-    text_number(out, ",\"C\":", market_time(s, t->instrument));
-    text_number(out, ",\"F\":", first);
-    text_number(out, ",\"L\":", last);
-    text_number(out, ",\"n\":", (int64_t)day.trades);
-    buffer_append_char(out, '}');
-    finish(s, t);
-}
-
-static void send_average(struct simserver *s, const struct topic *t)
-{
-    const struct instrument *i = sim_exchange_instrument(&s->exchange, t->instrument);
-    struct buffer *out = begin(s);
-    text_number(out, "{\"e\":\"avgPrice\",\"E\":", simserver_now(s));
-    text_word(out, ",\"s\":", i->symbol);
-    text_price(out, ",\"i\":\"5m\",\"w\":", i,
-               sim_exchange_average_price(&s->exchange, t->instrument, simserver_now(s)));
-    text_number(out, ",\"T\":", market_time(s, t->instrument));
-    buffer_append_char(out, '}');
-    finish(s, t);
-}
-
-static void send_due(struct simserver *s, struct topic *t, bool is_new_second, int64_t now_ms)
-{
-    const bool is_due = t->speed == 0 || is_new_second;
-    switch ((enum topic_kind)t->kind) {
-    case TOPIC_KLINE: send_kline(s, t, now_ms); break;
-    case TOPIC_PARTIAL:
-        if (is_due) send_partial(s, t);
-        break;
-    case TOPIC_TICKER:
-        if (is_due) send_ticker(s, t);
-        break;
-    case TOPIC_MINI_TICKER:
-        if (is_due) send_mini_ticker(s, t);
-        break;
-    case TOPIC_AVERAGE:
-        if (is_due) send_average(s, t);
-        break;
-    case TOPIC_SILENT:
-    case TOPIC_TRADE:
-    case TOPIC_AGGREGATE:
-    case TOPIC_BEST:
-    case TOPIC_DEPTH: break; /* sent as they happen, or below */
-    }
-}
-
-void streams_tick(struct simserver *s, int64_t now_ms)
-{
-    struct stream_hub *hub = s->hub;
-    const bool is_new_second = hub->second != now_ms / 1000;
-    hub->second = now_ms / 1000;
-    for (uint16_t i = 0; i < s->exchange.market_count && !s->recording; i++) {
-        send_depth(s, i, 0);
-        if (is_new_second) send_depth(s, i, 1);
-    }
-    for (unsigned i = 0; i < BUCKETS; i++)
-        for (struct topic *t = hub->buckets[i]; t; t = t->next)
-            if (t->kind != TOPIC_SILENT) send_due(s, t, is_new_second, now_ms);
-    for (struct stream_client *c = hub->clients; c; c = c->next) check_client(c, now_ms);
 }

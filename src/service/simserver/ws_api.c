@@ -38,7 +38,8 @@ struct access_key *ws_api_client_key(struct api_client *client)
     return client->key;
 }
 
-void ws_api_accept(struct simserver *s, const struct http_request *request, struct http_reply *reply)
+void ws_api_accept(struct simserver *s, const struct http_request *request,
+                   struct http_reply *reply)
 {
     struct api_client *c = calloc(1, sizeof *c);
     const struct ws_options options = {
