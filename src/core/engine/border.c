@@ -37,6 +37,8 @@ static bool takes_bot(const struct engine *e, const struct bot_config *c)
     if (c->risk.stop_loss_ppm < 0 || c->risk.stop_loss_ppm >= PPM || c->risk.trailing_ppm < 0 ||
         c->risk.trailing_ppm >= PPM || c->risk.take_profit_ppm < 0)
         return no("a bot's stops are out of range");
+    if (c->sizing_value <= 0 || c->capital.units <= 0)
+        return no("a bot's size or capital is not above zero");
     if (c->sizing_kind == SIZING_RISK && c->risk.stop_loss_ppm == 0)
         return no("a bot sized by risk has no stop");
     for (unsigned i = 0; i < c->symbol_count; i++)

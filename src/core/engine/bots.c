@@ -62,20 +62,31 @@ static void set_state(struct engine *e, struct bot *bot, enum bot_state state,
     bot_tell(e, bot, out);
 }
 
+/* A day's limit outlives STOP and START: else two clicks would undo it. */
 static void start_bot(struct engine *e, struct bot *bot, struct outbox *out)
 {
     bot_turn_day(e, bot, out);
-    set_state(e, bot, BOT_RUNNING, BOT_REASON_NONE, out);
+    const enum bot_reason limit = day_budget_reached(&bot->totals, &bot->config);
+    set_state(e, bot, limit == BOT_REASON_NONE ? BOT_RUNNING : BOT_PAUSED, limit, out);
+}
+
+static bool is_settled(const struct engine *e, const struct bot *bot)
+{
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
+        const struct leg *leg = &e->legs[bot->first_leg + i];
+        if (leg->holds || leg->working_order) return false;
+    }
+    return true;
 }
 
 static void stop_bot(struct engine *e, struct bot *bot, struct outbox *out)
 {
-    if (bot->totals.state == BOT_STOPPED) return;
+    if (bot->totals.state == BOT_STOPPED && is_settled(e, bot)) return;
     set_state(e, bot, BOT_STOPPING, BOT_REASON_NONE, out);
     /* An open position without a running bot would have nobody to watch its stop. */
     for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
         struct leg *leg = &e->legs[bot->first_leg + i];
-        if (leg->position.open || leg->working_order)
+        if (leg->holds || leg->working_order)
             leg_want_exit(e, leg, PURPOSE_EXIT, (struct price){0}, out);
     }
     bot_settle(e, bot, out);
@@ -97,17 +108,31 @@ void bot_on_command(struct engine *e, const struct bot_event *command, struct ou
 
 void bot_settle(struct engine *e, struct bot *bot, struct outbox *out)
 {
-    if (bot->totals.state != BOT_STOPPING) return;
-    for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
-        const struct leg *leg = &e->legs[bot->first_leg + i];
-        if (leg->position.open || leg->working_order) return;
-    }
-    set_state(e, bot, BOT_STOPPED, BOT_REASON_NONE, out);
+    if (bot->totals.state != BOT_STOPPING || !is_settled(e, bot)) return;
+    set_state(e, bot, BOT_STOPPED, (enum bot_reason)bot->totals.reason, out);
 }
 
 void bot_halt(struct engine *e, struct bot *bot, struct outbox *out)
 {
-    set_state(e, bot, BOT_PAUSED, BOT_REASON_IMPOSSIBLE_NEWS, out);
+    /* What stops, stops all the same. */
+    const bool ends = bot->totals.state == BOT_STOPPED || bot->totals.state == BOT_STOPPING;
+    set_state(e, bot, ends ? (enum bot_state)bot->totals.state : BOT_PAUSED,
+              BOT_REASON_IMPOSSIBLE_NEWS, out);
+}
+
+struct purse bot_purse(const struct engine *e, const struct bot *bot)
+{
+    struct purse purse;
+    purse.equity.units = bot->config.capital.units + bot->totals.realized.units;
+    purse.free = purse.equity;
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
+        const struct leg *leg = &e->legs[bot->first_leg + i];
+        const struct money committed = position_committed(&leg->position);
+        if (__builtin_sub_overflow(purse.free.units, committed.units, &purse.free.units) ||
+            __builtin_sub_overflow(purse.free.units, leg->reserved.units, &purse.free.units))
+            return (struct purse){0}; /* beyond counting is beyond spending */
+    }
+    return purse;
 }
 
 void bot_turn_day(struct engine *e, struct bot *bot, struct outbox *out)
@@ -121,7 +146,21 @@ static void restore_position(struct engine *e, const struct event *in)
     CHECK(bot);
     for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
         struct leg *leg = &e->legs[bot->first_leg + i];
-        if (leg->instrument == in->instrument) leg->position = in->restore.position;
+        if (leg->instrument != in->instrument) continue;
+        leg->position = in->restore.position;
+        leg_note_position(e, leg);
+    }
+}
+
+/* A flat leg's last fill ended its last round trip: what is left of the cooldown goes on. */
+static void recall_cooldown(struct engine *e, const struct bot *bot, uint16_t instrument,
+                            int64_t time_ms)
+{
+    const int64_t until = time_ms + INT64_C(1000) * bot->config.risk.cooldown_s;
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
+        struct leg *leg = &e->legs[bot->first_leg + i];
+        if (leg->instrument == instrument && !leg->holds && until > leg->cooldown_until_ms)
+            leg->cooldown_until_ms = until;
     }
 }
 
@@ -133,6 +172,7 @@ static void restore_fill(struct engine *e, const struct event *in)
     if (fill->venue_trade_id < VENUE_TRADE_ID_LIMIT)
         fill_set_add(&e->fills, in->instrument, (enum trading_mode)bot->config.mode,
                      fill->venue_trade_id);
+    recall_cooldown(e, bot, in->instrument, fill->time_ms);
 }
 
 void bot_on_restore(struct engine *e, const struct event *in, struct outbox *out)
@@ -143,6 +183,7 @@ void bot_on_restore(struct engine *e, const struct event *in, struct outbox *out
         struct bot *bot = engine_find_bot(e, r->bot_id);
         CHECK(bot);
         bot->totals = r->totals;
+        bot_turn_day(e, bot, out); /* the day may have turned while nobody ran */
         break;
     }
     case RESTORE_POSITION: restore_position(e, in); break;

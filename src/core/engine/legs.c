@@ -5,8 +5,9 @@
 #include "core/risk/day_budget.h"
 #include "core/risk/sizing.h"
 
-/* An exit that failed (no liquidity, a reject) is tried again after this long. */
-enum { EXIT_RETRY_MS = 1000 };
+/* An exit that failed is tried again after this long; one that the venue rejects time after time (too
+ * small for its filters, sold by somebody else), twice as long each time, up to the last. */
+enum { EXIT_RETRY_MS = 1000, EXIT_RETRY_LAST_MS = 60000 };
 
 static void explain(struct engine *e, const struct leg *leg, const struct decision *decision,
                     struct outbox *out)
@@ -38,23 +39,11 @@ static enum why entry_denied(const struct engine *e, const struct leg *leg)
     return WHY_NONE;
 }
 
-static struct purse purse_of(const struct engine *e, const struct bot *bot)
-{
-    struct purse purse;
-    purse.equity.units = bot->config.capital.units + bot->totals.realized.units;
-    purse.free = purse.equity;
-    for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
-        const struct leg *leg = &e->legs[bot->first_leg + i];
-        purse.free.units -= position_committed(&leg->position).units + leg->reserved.units;
-    }
-    return purse;
-}
-
 static enum why enter(struct engine *e, struct leg *leg, struct price price, struct outbox *out)
 {
     const struct bot *bot = &e->bots[leg->bot];
     const struct instrument *rules = leg_rules(e, leg);
-    const struct purse purse = purse_of(e, bot);
+    const struct purse purse = bot_purse(e, bot);
     struct qty qty;
     enum why why = entry_denied(e, leg);
     if (why == WHY_NONE) why = sizing_entry(&bot->config, rules, price, &purse, &qty);
@@ -85,7 +74,7 @@ void leg_on_candle(struct engine *e, struct leg *leg, const struct candle_event 
         e->counters.candle_gaps++;
     leg->last_candle_ms = c->candle.open_ms;
 
-    const bool holding = leg->position.open;
+    const bool holding = leg->holds;
     struct decision decision = {.price = c->candle.close};
     strategy_step(&leg->strategy, close, holding, &decision);
     if (c->history) {
@@ -136,16 +125,24 @@ void leg_on_bar(struct engine *e, struct leg *leg, const struct candle *bar, str
         leg->position.peak = bar->high;
 }
 
+static int64_t exit_wait_ms(const struct leg *leg)
+{
+    int64_t wait = EXIT_RETRY_MS;
+    for (uint32_t i = 0; i < leg->exit_rejects && wait < EXIT_RETRY_LAST_MS; i++) wait *= 2;
+    return wait < EXIT_RETRY_LAST_MS ? wait : EXIT_RETRY_LAST_MS;
+}
+
 static void try_exit(struct engine *e, struct leg *leg, struct outbox *out)
 {
     const struct instrument *rules = leg_rules(e, leg);
-    const struct qty qty = position_sellable(&leg->position, rules);
     if (leg->working_order) return; /* tried again when it is done */
-    leg->exit_retry_ms = e->time_ms + EXIT_RETRY_MS;
-    if (!leg->position.open || qty.units == 0) {
+    if (!leg->holds) {
         leg_exit_done(e, leg);
+        bot_settle(e, &e->bots[leg->bot], out);
         return;
     }
+    const struct qty qty = position_sellable(&leg->position, rules);
+    leg->exit_retry_ms = e->time_ms + exit_wait_ms(leg);
     if (rules->status != INSTRUMENT_TRADING) return;
     /* Too small for the venue's filters is not asked here: the venue's own answer decides, and what
      * it refuses is tried again at the next chance, because the price may rise. */
@@ -173,5 +170,12 @@ void leg_exit_done(struct engine *e, struct leg *leg)
     if (!leg->exit_wanted) return;
     leg->exit_wanted = false;
     leg->exit_trigger = (struct price){0};
+    leg->exit_rejects = 0;
     e->exits_wanted--;
+}
+
+void leg_note_position(struct engine *e, struct leg *leg)
+{
+    leg->holds =
+        leg->position.open && position_sellable(&leg->position, leg_rules(e, leg)).units > 0;
 }

@@ -70,7 +70,11 @@ static void release_leg(struct engine *e, struct order_slot *slot, struct outbox
         leg->working_order = 0;
         leg->reserved.units = 0;
     }
-    if (!leg->position.open) leg_exit_done(e, leg);
+    if (slot->order.state != ORDER_REJECTED)
+        leg->exit_rejects = 0;
+    else if (slot->order.side == SIDE_SELL)
+        leg->exit_rejects++;
+    if (!leg->holds) leg_exit_done(e, leg);
     leg_retry_exit(e, leg, out);
     bot_settle(e, &e->bots[leg->bot], out);
 }
@@ -117,6 +121,7 @@ static bool add_to_order(struct engine *e, struct order *o, const struct instrum
     struct qty filled;
     struct money quote;
     if (f->qty.units <= 0 || f->price.units <= 0) return false;
+    if (f->fee.units < 0 || f->fee_scale > SCALE_MAX) return false;
     if (__builtin_add_overflow(o->filled.units, f->qty.units, &filled.units)) return false;
     if (filled.units > o->qty.units) return false;
     if (!money_notional(f->price, rules->price_scale, f->qty, rules->qty_scale, rules->quote_scale,
@@ -133,19 +138,55 @@ static bool add_to_order(struct engine *e, struct order *o, const struct instrum
     return true;
 }
 
-/* Position, profit and day of one fill; false when an amount does not fit. */
+/* Position, profit and day of one fill; false when an amount does not fit, and then some of it may
+ * be booked. */
 static bool book(struct engine *e, struct leg *leg, const struct fill *f, struct booking *b)
 {
     struct bot *bot = &e->bots[leg->bot];
-    if (!position_book(&leg->position, leg_rules(e, leg), (enum side)b->order.side, f, &b->closed,
-                       &b->round_trip))
+    if (!position_book(&leg->position, leg_rules(e, leg), &b->order, f, &b->closed, &b->round_trip))
         return false;
     if (b->closed) {
         b->round_trip.exit_reason = b->order.purpose;
         if (!day_budget_count(&bot->totals, &bot->config, b->round_trip.pnl)) return false;
         leg->cooldown_until_ms = e->time_ms + INT64_C(1000) * bot->config.risk.cooldown_s;
     }
+    leg_note_position(e, leg);
+    /* Late, after its order had closed and the bot had stopped: it goes out again. */
+    if (leg->holds && bot->totals.state == BOT_STOPPED) bot->totals.state = BOT_STOPPING;
     return true;
+}
+
+/* The whole fill or nothing of it. */
+static bool apply(struct engine *e, struct order *o, struct leg *leg, const struct fill *f,
+                  struct booking *b)
+{
+    struct bot *bot = &e->bots[leg->bot];
+    const struct order order = *o;
+    const struct position position = leg->position;
+    const struct bot_totals totals = bot->totals;
+    enum order_state after;
+    if (add_to_order(e, o, leg_rules(e, leg), f, &after)) {
+        *b = (struct booking){.fill = *f, .order = *o};
+        if (book(e, leg, f, b)) {
+            b->position = leg->position;
+            b->totals = bot->totals;
+            return true;
+        }
+    }
+    *o = order;
+    leg->position = position;
+    bot->totals = totals;
+    return false;
+}
+
+/* A fill of an order that had closed before: nobody waits for it any more. */
+static void settle_late(struct engine *e, struct leg *leg, struct outbox *out)
+{
+    struct bot *bot = &e->bots[leg->bot];
+    if (leg->holds && bot->totals.state == BOT_STOPPING)
+        leg_want_exit(e, leg, PURPOSE_EXIT, (struct price){0}, out);
+    if (!leg->holds && !leg->working_order) leg_exit_done(e, leg);
+    bot_settle(e, bot, out);
 }
 
 void order_on_fill(struct engine *e, const struct fill *fill, struct outbox *out)
@@ -162,27 +203,21 @@ void order_on_fill(struct engine *e, const struct fill *fill, struct outbox *out
         e->counters.duplicate_fills++;
         return;
     }
-    const enum order_state before = (enum order_state)o->state;
-    enum order_state after;
+    const bool was_closed = order_state_is_closed((enum order_state)o->state);
     bot_turn_day(e, bot, out);
-    struct action *a = engine_emit(e, out, ACTION_FILL, o->instrument, o->bot_id);
-    if (!add_to_order(e, o, leg_rules(e, leg), fill, &after)) {
-        out->count--;
-        impossible(e, slot, out);
-        return;
-    }
-    a->booking = (struct booking){.fill = *fill, .order = *o};
     const uint8_t state_before = bot->totals.state;
-    if (!book(e, leg, fill, &a->booking)) {
+    struct action *a = engine_emit(e, out, ACTION_FILL, o->instrument, o->bot_id);
+    if (!apply(e, o, leg, fill, &a->booking)) {
         out->count--;
         impossible(e, slot, out);
         return;
     }
-    a->booking.position = leg->position;
-    a->booking.totals = bot->totals;
     e->counters.fills++;
     if (bot->totals.state != state_before) bot_tell(e, bot, out);
-    if (order_state_is_closed(after) && !order_state_is_closed(before)) release_leg(e, slot, out);
+    if (was_closed)
+        settle_late(e, leg, out);
+    else if (order_state_is_closed((enum order_state)o->state))
+        release_leg(e, slot, out);
 }
 
 void order_on_time(struct engine *e, struct outbox *out)
@@ -210,7 +245,17 @@ void order_restore(struct engine *e, const struct order *order, struct outbox *o
         if (e->legs[bot->first_leg + i].instrument == order->instrument)
             slot->leg = bot->first_leg + i;
     CHECK(slot->leg != NO_INDEX);
-    e->legs[slot->leg].working_order = order->id;
+    struct leg *leg = &e->legs[slot->leg];
+    leg->working_order = order->id;
+    if (order->side == SIDE_BUY) {
+        /* At what price it was sized is not known any more: until it is done nothing is free. */
+        leg->reserved.units = bot->config.capital.units + bot->totals.realized.units;
+    } else if (!leg->exit_wanted) {
+        leg->exit_wanted = true; /* as it was when this was sent */
+        leg->exit_purpose = order->purpose;
+        leg->exit_trigger = order->trigger;
+        e->exits_wanted++;
+    }
     if (order->id >= e->next_order_id) e->next_order_id = order->id + 1;
     if (order->state != ORDER_SENT) return;
     /* We may have died before, while or after the bytes left. */

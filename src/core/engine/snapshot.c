@@ -59,6 +59,7 @@ static void visit_leg(struct visitor *v, struct engine *e, struct leg *leg)
     visit_u16(v, &leg->instrument);
     strategy_visit(v, &leg->strategy);
     visit_position(v, &leg->position);
+    visit_bool(v, &leg->holds);
     visit_u64(v, &leg->working_order);
     visit_i64(v, &leg->reserved.units);
     visit_i64(v, &leg->last_candle_ms);
@@ -67,6 +68,7 @@ static void visit_leg(struct visitor *v, struct engine *e, struct leg *leg)
     visit_enum(v, &leg->exit_purpose, PURPOSE_TARGET + 1);
     visit_i64(v, &leg->exit_trigger.units);
     visit_i64(v, &leg->exit_retry_ms);
+    visit_u32(v, &leg->exit_rejects);
     if (v->mode != VISIT_READ) return;
     v->failed |= leg->next_on_market != NO_INDEX && leg->next_on_market >= e->limits.legs;
     v->failed |= leg->next_in_series != NO_INDEX && leg->next_in_series >= e->limits.legs;

@@ -10,6 +10,7 @@
 #include "core/engine/engine.h"
 #include "core/execution/fill_set.h"
 #include "core/execution/order_table.h"
+#include "core/risk/sizing.h"
 #include "core/strategy/strategy.h"
 
 #define NO_INDEX UINT32_MAX
@@ -30,6 +31,7 @@ struct leg {
     uint16_t instrument;
     struct strategy strategy;
     struct position position;
+    bool holds;             /* the position is open and a lot step or more of it can be sold */
     uint64_t working_order; /* id, 0 = none: at most one order at a time */
     struct money reserved;  /* quote set aside for a working entry */
     int64_t last_candle_ms; /* open time; INT64_MIN = none yet */
@@ -38,6 +40,7 @@ struct leg {
     uint8_t exit_purpose;
     struct price exit_trigger;
     int64_t exit_retry_ms;
+    uint32_t exit_rejects; /* in a row */
 };
 
 struct bot {
@@ -86,7 +89,7 @@ static inline const struct instrument *leg_rules(const struct engine *e, const s
 /* A flat leg has no stop, and one on its way out needs none: most legs at most prices. */
 static inline bool leg_watches_price(const struct leg *leg)
 {
-    return leg->position.open && !leg->exit_wanted;
+    return leg->holds && !leg->exit_wanted;
 }
 
 struct bot *engine_find_bot(const struct engine *e, uint64_t bot_id);
@@ -103,13 +106,17 @@ void leg_want_exit(struct engine *e, struct leg *leg, enum purpose purpose, stru
 /* Sends the wanted exit again where it failed and may be tried. */
 void leg_retry_exit(struct engine *e, struct leg *leg, struct outbox *out);
 void leg_exit_done(struct engine *e, struct leg *leg);
+/* After every change of the position. */
+void leg_note_position(struct engine *e, struct leg *leg);
 
 /* bots.c: commands, days, and what the store kept. */
 void bot_on_command(struct engine *e, const struct bot_event *command, struct outbox *out);
 void bot_on_restore(struct engine *e, const struct event *in, struct outbox *out);
 void bot_turn_day(struct engine *e, struct bot *bot, struct outbox *out);
-/* Ends STOPPING once nothing is held and nothing works. */
+struct purse bot_purse(const struct engine *e, const struct bot *bot);
+/* Ends STOPPING once nothing that can be sold is held and nothing works. */
 void bot_settle(struct engine *e, struct bot *bot, struct outbox *out);
+/* A person must look: no entries until START or STOP. */
 void bot_halt(struct engine *e, struct bot *bot, struct outbox *out);
 void bot_tell(struct engine *e, struct bot *bot, struct outbox *out);
 

@@ -35,10 +35,11 @@ static bool book_fee(struct position *p, const struct instrument *i, const struc
 static bool book_buy(struct position *p, const struct instrument *i, const struct fill *f,
                      int64_t base, struct money notional)
 {
+    /* What cannot be sold was not worth protecting: the peak counts from here. */
+    if (position_sellable(p, i).units == 0) p->peak = f->price;
     if (!p->open) {
         p->open = true;
         p->opened_ms = f->time_ms;
-        p->peak = f->price;
     }
     if (f->price.units > p->peak.units) p->peak = f->price;
     return add(&p->base, base) && add(&p->cost, notional.units) &&
@@ -76,7 +77,7 @@ static bool close_round_trip(struct position *p, const struct instrument *i, int
     return true;
 }
 
-bool position_book(struct position *p, const struct instrument *i, enum side side,
+bool position_book(struct position *p, const struct instrument *i, const struct order *order,
                    const struct fill *f, bool *closed, struct round_trip *trip)
 {
     struct position after = *p;
@@ -88,10 +89,13 @@ bool position_book(struct position *p, const struct instrument *i, enum side sid
                         &notional))
         return false;
 
-    const bool booked = side == SIDE_BUY ? book_buy(&after, i, f, base, notional)
-                                         : book_sell(&after, f, base, notional);
+    const bool buy = order->side == SIDE_BUY;
+    const bool more = order->filled.units < order->qty.units &&
+                      !order_state_is_closed((enum order_state)order->state);
+    const bool booked =
+        buy ? book_buy(&after, i, f, base, notional) : book_sell(&after, f, base, notional);
     if (!booked || !book_fee(&after, i, f)) return false;
-    if (side == SIDE_SELL && after.open && position_sellable(&after, i).units == 0) {
+    if (!buy && !more && after.open && position_sellable(&after, i).units == 0) {
         if (!close_round_trip(&after, i, f->time_ms, trip)) return false;
         *closed = true;
     }
@@ -112,9 +116,9 @@ struct money position_unrealized(const struct position *p, const struct instrume
                                  struct price price)
 {
     struct money value;
-    if (!p->open) return (struct money){0};
-    if (!money_notional(price, i->price_scale, (struct qty){p->base.units}, i->base_scale,
-                        i->quote_scale, ROUND_DOWN, &value) ||
+    const struct qty held = {p->open ? p->base.units : 0}; /* dust counts for nothing */
+    if (!money_notional(price, i->price_scale, held, i->base_scale, i->quote_scale, ROUND_DOWN,
+                        &value) ||
         !add(&value, p->proceeds.units) || !add(&value, -p->cost.units) ||
         !add(&value, -p->fees_quote.units))
         return (struct money){0};
@@ -123,6 +127,5 @@ struct money position_unrealized(const struct position *p, const struct instrume
 
 struct money position_committed(const struct position *p)
 {
-    if (!p->open) return (struct money){0};
     return (struct money){p->cost.units - p->proceeds.units + p->fees_quote.units};
 }

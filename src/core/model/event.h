@@ -83,7 +83,7 @@ struct position {
     struct money fees_quote;  /* the part of fees that was paid in quote */
     struct qty bought, sold;  /* in this round trip */
     struct price entry_price; /* average, rounded to price_scale; 0 when flat */
-    struct price peak;        /* highest price since entry, for the trailing stop */
+    struct price peak;        /* highest price since there is something to sell, for trailing */
     int64_t opened_ms;
     bool open; /* a round trip is under way */
 };

@@ -24,7 +24,7 @@ bool day_budget_turn(struct bot_totals *t, int64_t time_ms)
     return resume || counted;
 }
 
-static enum bot_reason limit_reached(const struct bot_totals *t, const struct bot_config *bot)
+enum bot_reason day_budget_reached(const struct bot_totals *t, const struct bot_config *bot)
 {
     int64_t limit;
     const struct risk_config *risk = &bot->risk;
@@ -49,7 +49,7 @@ bool day_budget_count(struct bot_totals *t, const struct bot_config *bot, struct
         return false;
     after.day_trades++;
     after.trades++;
-    const enum bot_reason reason = limit_reached(&after, bot);
+    const enum bot_reason reason = day_budget_reached(&after, bot);
     if (reason != BOT_REASON_NONE && after.state == BOT_RUNNING) {
         after.state = BOT_PAUSED;
         after.reason = (uint8_t)reason;

@@ -27,6 +27,8 @@ static inline bool day_budget_due(const struct bot_totals *t, int64_t time_ms)
 /* Turns the counters over when a new day has begun; true when the totals changed. A clock that went
  * back never opens an old day again. */
 bool day_budget_turn(struct bot_totals *t, int64_t time_ms);
+/* The limit that the day has reached; BOT_REASON_NONE for none. */
+enum bot_reason day_budget_reached(const struct bot_totals *t, const struct bot_config *bot);
 /* Counts a closed round trip and pauses the bot when a limit is reached. False on overflow. */
 bool day_budget_count(struct bot_totals *t, const struct bot_config *bot, struct money pnl);
 

@@ -36,7 +36,7 @@ enum why sizing_entry(const struct bot_config *bot, const struct instrument *i, 
 {
     struct qty affordable;
     if (price.units <= 0) return WHY_NO_PRICE;
-    if (purse->free.units <= 0) return WHY_NO_CAPITAL;
+    if (purse->free.units <= 0 || purse->equity.units <= 0) return WHY_NO_CAPITAL;
     if (!qty_for(i, price, purse->free, &affordable)) return WHY_SIZE_TOO_LARGE;
 
     if (bot->sizing_kind == SIZING_QUANTITY) {
@@ -51,6 +51,7 @@ enum why sizing_entry(const struct bot_config *bot, const struct instrument *i, 
             return WHY_NO_CAPITAL;
         *out = affordable;
     }
+    if (out->units <= 0) return WHY_SIZE_TOO_SMALL;
     out->units = units_to_step(out->units, i->step.units > 0 ? i->step.units : 1, ROUND_DOWN);
     return sizing_filters(i, price, *out);
 }

@@ -445,6 +445,205 @@ static void test_engine__restored_sent_order_is_unknown_and_asked_about(void **s
     desk_close(&d);
 }
 
+static void test_engine__late_fill_of_a_stopped_bot_goes_out_again(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    const struct bot_config bot = bot_of(1);
+    add_and_start(&d, &bot);
+    const struct order entry = enter(&d);
+    command(&d, BOT_COMMAND_STOP, &bot);
+    news(&d, entry.id, ON_EXPIRED);
+    assert_int_equal(find(&d, ACTION_BOT)->totals.state, BOT_STOPPED);
+    fill(&d, &entry, 1000000, 100);
+    assert_int_equal(find(&d, ACTION_FILL)->booking.totals.state, BOT_STOPPING);
+    const struct order exit = placed(&d);
+    assert_int_equal(exit.qty.units, 100);
+    fill(&d, &exit, 1000000, 100);
+    assert_int_equal(view(&d, 1).totals.state, BOT_STOPPED);
+    desk_close(&d);
+}
+
+static void test_engine__late_fill_of_a_closed_exit_ends_stopping(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    const struct bot_config bot = bot_of(1);
+    add_and_start(&d, &bot);
+    const struct order entry = enter(&d);
+    fill(&d, &entry, 1000000, entry.qty.units);
+    command(&d, BOT_COMMAND_STOP, &bot);
+    const struct order exit = placed(&d);
+    news(&d, exit.id, ON_CANCELED);
+    fill(&d, &exit, 1000000, exit.qty.units); /* its cancel overtook it */
+    assert_int_equal(view(&d, 1).totals.state, BOT_STOPPED);
+    wait_ms(&d, 5000);
+    assert_null(find(&d, ACTION_PLACE));
+    desk_close(&d);
+}
+
+static void test_engine__fill_that_does_not_fit_changes_nothing(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    const struct bot_config bot = bot_of(1);
+    add_and_start(&d, &bot);
+    const struct order entry = enter(&d);
+    struct event event = {.kind = EVENT_FILL,
+                          .fill = {.order_id = entry.id,
+                                   .venue_trade_id = 1,
+                                   .price = {1000000},
+                                   .qty = {10},
+                                   .fee = {1},
+                                   .fee_scale = 8,
+                                   .fee_asset = "USDT"}};
+    step(&d, event);
+    event.fill.venue_trade_id = 2;
+    event.fill.fee.units = INT64_MAX; /* with the first one's more than fits */
+    step(&d, event);
+    assert_null(find(&d, ACTION_FILL));
+    assert_int_equal(find(&d, ACTION_BOT)->totals.reason, BOT_REASON_IMPOSSIBLE_NEWS);
+    assert_int_equal(engine_order(d.engine, entry.id)->filled.units, 10);
+    assert_int_equal(view(&d, 1).legs[0].position.bought.units, 10);
+    desk_close(&d);
+}
+
+static void test_engine__holding_that_cannot_be_sold_blocks_neither_stop_nor_entry(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    const struct bot_config bot = bot_of(1);
+    add_and_start(&d, &bot);
+    const struct order entry = enter(&d);
+    struct event event = {.kind = EVENT_FILL,
+                          .fill = {.order_id = entry.id,
+                                   .venue_trade_id = 1,
+                                   .price = {1000000},
+                                   .qty = {1},
+                                   .fee = {1}, /* of 1,000: less than a lot is left */
+                                   .fee_scale = 8,
+                                   .fee_asset = "BTC"}};
+    step(&d, event);
+    news(&d, entry.id, ON_EXPIRED);
+    command(&d, BOT_COMMAND_STOP, &bot);
+    assert_int_equal(view(&d, 1).totals.state, BOT_STOPPED);
+    command(&d, BOT_COMMAND_START, &bot);
+    for (int64_t close = 990000; close > 960000; close -= 10000) candle(&d, close);
+    candle(&d, 1000000);
+    assert_int_equal(placed(&d).side, SIDE_BUY);
+    desk_close(&d);
+}
+
+static void test_engine__day_limit_outlives_stop_and_start(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    struct bot_config bot = bot_of(1);
+    bot.risk.max_daily_trades = 1;
+    bot.risk.stop_loss_ppm = 10000;
+    add_and_start(&d, &bot);
+    const struct order entry = enter(&d);
+    fill(&d, &entry, 1000000, entry.qty.units);
+    print(&d, 900000);
+    const struct order stop = placed(&d);
+    fill(&d, &stop, 900000, stop.qty.units);
+    command(&d, BOT_COMMAND_STOP, &bot);
+    command(&d, BOT_COMMAND_START, &bot);
+    assert_int_equal(view(&d, 1).totals.state, BOT_PAUSED);
+    assert_int_equal(view(&d, 1).totals.reason, BOT_REASON_DAILY_TRADES);
+    wait_ms(&d, START_MS + 86400000 - d.time_ms);
+    assert_int_equal(view(&d, 1).totals.state, BOT_RUNNING);
+    desk_close(&d);
+}
+
+static void test_engine__exit_rejected_time_after_time_is_tried_ever_less_often(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    const struct bot_config bot = bot_of(1);
+    add_and_start(&d, &bot);
+    const struct order entry = enter(&d);
+    fill(&d, &entry, 1000000, entry.qty.units);
+    command(&d, BOT_COMMAND_STOP, &bot);
+    unsigned tries = 0;
+    for (unsigned second = 0; second < 3600; second++) {
+        const struct action *a = find(&d, ACTION_PLACE);
+        if (a) {
+            tries++;
+            news(&d, a->order.id, ON_REJECT);
+        }
+        wait_ms(&d, 1000);
+    }
+    assert_in_range(tries, 60, 70);
+    desk_close(&d);
+}
+
+static void test_engine__restored_exit_that_fails_is_tried_again(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    const struct bot_config bot = bot_of(1);
+    add_and_start(&d, &bot);
+    const struct order entry = enter(&d);
+    fill(&d, &entry, 1000000, entry.qty.units);
+    const struct position position = view(&d, 1).legs[0].position;
+    command(&d, BOT_COMMAND_STOP, &bot);
+    const struct order exit = placed(&d);
+    desk_close(&d);
+
+    d = desk_open();
+    d.time_ms = exit.created_ms + 5000;
+    command(&d, BOT_COMMAND_ADD, &bot);
+    step(&d,
+         (struct event){.kind = EVENT_RESTORE,
+                        .restore = {.kind = RESTORE_POSITION, .bot_id = 1, .position = position}});
+    step(&d, (struct event){.kind = EVENT_RESTORE,
+                            .restore = {.kind = RESTORE_ORDER, .bot_id = 1, .order = exit}});
+    news(&d, exit.id, ON_EXPIRED);
+    assert_int_equal(placed(&d).side, SIDE_SELL);
+    desk_close(&d);
+}
+
+static void test_engine__restored_entry_leaves_no_capital_for_others(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    struct bot_config bot = bot_of(1);
+    step(&d, (struct event){.kind = EVENT_INSTRUMENT, .instrument = 1, .instrument_rules = &btc});
+    bot.symbol_count = 2;
+    bot.instruments[0] = 1;
+    const struct order entry = {
+        .id = 5, .bot_id = 1, .instrument = 1, .state = ORDER_SENT, .qty = {9}};
+    command(&d, BOT_COMMAND_ADD, &bot);
+    bot.instruments[0] = 0;
+    step(&d, (struct event){.kind = EVENT_RESTORE,
+                            .restore = {.kind = RESTORE_ORDER, .bot_id = 1, .order = entry}});
+    command(&d, BOT_COMMAND_START, &bot);
+    for (int64_t close = 1000000; close >= 960000; close -= 10000) candle(&d, close);
+    candle(&d, 1000000);
+    assert_null(find(&d, ACTION_PLACE));
+    assert_int_equal(find(&d, ACTION_DECISION)->decision.why, WHY_NO_CAPITAL);
+    desk_close(&d);
+}
+
+static void test_engine__restored_day_that_is_over_does_not_pause(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    const struct bot_config bot = bot_of(1);
+    wait_ms(&d, 0); /* the engine's own day has turned before the bot is there */
+    command(&d, BOT_COMMAND_ADD, &bot);
+    step(&d, (struct event){.kind = EVENT_RESTORE,
+                            .restore = {.kind = RESTORE_BOT,
+                                        .bot_id = 1,
+                                        .totals = {.day = START_MS / 86400000 - 1,
+                                                   .day_trades = 3,
+                                                   .state = BOT_PAUSED,
+                                                   .reason = BOT_REASON_DAILY_TRADES}}});
+    assert_int_equal(view(&d, 1).totals.state, BOT_RUNNING);
+    desk_close(&d);
+}
+
 static void test_engine__wilder_weather_same_events_same_state(void **state)
 {
     (void)state;
@@ -607,6 +806,15 @@ int main(void)
         cmocka_unit_test(test_engine__stopping_sells_first_and_stops_when_flat),
         cmocka_unit_test(test_engine__daily_trade_limit_pauses_until_midnight_utc),
         cmocka_unit_test(test_engine__restored_sent_order_is_unknown_and_asked_about),
+        cmocka_unit_test(test_engine__late_fill_of_a_stopped_bot_goes_out_again),
+        cmocka_unit_test(test_engine__late_fill_of_a_closed_exit_ends_stopping),
+        cmocka_unit_test(test_engine__fill_that_does_not_fit_changes_nothing),
+        cmocka_unit_test(test_engine__holding_that_cannot_be_sold_blocks_neither_stop_nor_entry),
+        cmocka_unit_test(test_engine__day_limit_outlives_stop_and_start),
+        cmocka_unit_test(test_engine__exit_rejected_time_after_time_is_tried_ever_less_often),
+        cmocka_unit_test(test_engine__restored_exit_that_fails_is_tried_again),
+        cmocka_unit_test(test_engine__restored_entry_leaves_no_capital_for_others),
+        cmocka_unit_test(test_engine__restored_day_that_is_over_does_not_pause),
         cmocka_unit_test(test_engine__wilder_weather_same_events_same_state),
         cmocka_unit_test(test_engine__backtest_paper_and_live_decide_alike),
         cmocka_unit_test(test_snapshot__every_cut_and_flipped_byte_is_refused_or_harmless),

@@ -135,6 +135,8 @@ static struct fill fill_of(int64_t price, int64_t qty, const char *asset, int64_
     return f;
 }
 
+static const struct order buying = {.side = SIDE_BUY}, selling = {.side = SIDE_SELL};
+
 static void test_position__round_trip_with_quote_fees(void **state)
 {
     (void)state;
@@ -143,7 +145,7 @@ static void test_position__round_trip_with_quote_fees(void **state)
     bool closed;
     const struct fill buy = fill_of(6481240, 1540, "USDT", 99811096);
     const struct fill sell = fill_of(6500000, 1540, "USDT", 100100000);
-    assert_true(position_book(&p, &btc, SIDE_BUY, &buy, &closed, &trip));
+    assert_true(position_book(&p, &btc, &buying, &buy, &closed, &trip));
     assert_false(closed);
     assert_true(p.open);
     assert_int_equal(p.entry_price.units, 6481240);
@@ -151,7 +153,7 @@ static void test_position__round_trip_with_quote_fees(void **state)
     assert_int_equal(p.base.units, 1540000);
     /* 0.0154 * 65000 = 1001 - 998.11096 - 0.99811096 */
     assert_true(position_unrealized(&p, &btc, (struct price){6500000}).units == 189092904);
-    assert_true(position_book(&p, &btc, SIDE_SELL, &sell, &closed, &trip));
+    assert_true(position_book(&p, &btc, &selling, &sell, &closed, &trip));
     assert_true(closed);
     assert_false(p.open);
     assert_true(trip.pnl.units == 189092904 - 100100000);
@@ -168,22 +170,42 @@ static void test_position__base_fee_leaves_dust_that_is_sold_later(void **state)
     bool closed;
     /* 0.00150 BTC bought, 0.0000015 kept by the venue: 0.0014985 held, 0.00149 can be sold. */
     const struct fill buy = fill_of(6000000, 150, "BTC", 150);
-    assert_true(position_book(&p, &btc, SIDE_BUY, &buy, &closed, &trip));
+    assert_true(position_book(&p, &btc, &buying, &buy, &closed, &trip));
     assert_int_equal(p.base.units, 149850);
     assert_int_equal(p.fees.units, 9000000); /* 0.0000015 BTC are 0.09 USDT */
     assert_int_equal(p.fees_quote.units, 0);
     assert_int_equal(position_sellable(&p, &btc).units, 149);
 
     const struct fill sell = fill_of(6000000, 149, "USDT", 8940000);
-    assert_true(position_book(&p, &btc, SIDE_SELL, &sell, &closed, &trip));
+    assert_true(position_book(&p, &btc, &selling, &sell, &closed, &trip));
     assert_true(closed);
     assert_int_equal(p.base.units, 850); /* dust stays ours */
     /* 89.40 got, 90.00 paid, 0.0894 fee */
     assert_true(trip.pnl.units == INT64_C(8940000000) - INT64_C(9000000000) - 8940000);
 
     const struct fill again = fill_of(6000000, 150, "BTC", 150);
-    assert_true(position_book(&p, &btc, SIDE_BUY, &again, &closed, &trip));
+    assert_true(position_book(&p, &btc, &buying, &again, &closed, &trip));
     assert_int_equal(position_sellable(&p, &btc).units, 150); /* 0.0014985 + 0.0000085 */
+}
+
+static void test_position__fee_in_base_does_not_close_before_the_order_is_done(void **state)
+{
+    (void)state;
+    struct position p = {0};
+    struct round_trip trip;
+    bool closed;
+    const struct fill buy = fill_of(6000000, 3, "USDT", 0);
+    assert_true(position_book(&p, &btc, &buying, &buy, &closed, &trip));
+    struct order order = {.side = SIDE_SELL, .state = ORDER_OPEN, .qty = {3}, .filled = {2}};
+    const struct fill part = fill_of(6000000, 2, "BTC", 10); /* less than a lot is left */
+    assert_true(position_book(&p, &btc, &order, &part, &closed, &trip));
+    assert_false(closed);
+    order.filled.units = 3;
+    const struct fill rest = fill_of(6000000, 1, "BTC", 5);
+    assert_true(position_book(&p, &btc, &order, &rest, &closed, &trip));
+    assert_true(closed);
+    assert_int_equal(trip.pnl.units, 0);
+    assert_int_equal(p.base.units, -15); /* lent by the account, back with the next buy */
 }
 
 static void test_position__partial_sells_close_once(void **state)
@@ -195,10 +217,10 @@ static void test_position__partial_sells_close_once(void **state)
     const struct fill buy = fill_of(6000000, 100, "USDT", 0);
     const struct fill part = fill_of(6100000, 40, "USDT", 0);
     const struct fill rest = fill_of(6200000, 60, "USDT", 0);
-    assert_true(position_book(&p, &btc, SIDE_BUY, &buy, &closed, &trip));
-    assert_true(position_book(&p, &btc, SIDE_SELL, &part, &closed, &trip));
+    assert_true(position_book(&p, &btc, &buying, &buy, &closed, &trip));
+    assert_true(position_book(&p, &btc, &selling, &part, &closed, &trip));
     assert_false(closed);
-    assert_true(position_book(&p, &btc, SIDE_SELL, &rest, &closed, &trip));
+    assert_true(position_book(&p, &btc, &selling, &rest, &closed, &trip));
     assert_true(closed);
     assert_int_equal(trip.exit_price.units, 6160000);
     assert_int_equal(trip.qty.units, 100);
@@ -212,7 +234,7 @@ static void test_position__third_asset_fee_touches_neither(void **state)
     struct round_trip trip;
     bool closed;
     const struct fill buy = fill_of(6000000, 100, "BNB", 12345);
-    assert_true(position_book(&p, &btc, SIDE_BUY, &buy, &closed, &trip));
+    assert_true(position_book(&p, &btc, &buying, &buy, &closed, &trip));
     assert_int_equal(p.base.units, 100000);
     assert_int_equal(p.fees.units, 0);
 }
@@ -224,7 +246,7 @@ static void test_position__overflow_changes_nothing(void **state)
     struct round_trip trip;
     bool closed;
     const struct fill huge = fill_of(INT64_MAX / 2, INT64_MAX / 2000, "USDT", 0);
-    assert_false(position_book(&p, &btc, SIDE_BUY, &huge, &closed, &trip));
+    assert_false(position_book(&p, &btc, &buying, &huge, &closed, &trip));
     assert_memory_equal(&p, &before, sizeof p);
 }
 
@@ -238,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_fill_set__a_trade_counts_once_per_instrument_and_mode),
         cmocka_unit_test(test_position__round_trip_with_quote_fees),
         cmocka_unit_test(test_position__base_fee_leaves_dust_that_is_sold_later),
+        cmocka_unit_test(test_position__fee_in_base_does_not_close_before_the_order_is_done),
         cmocka_unit_test(test_position__partial_sells_close_once),
         cmocka_unit_test(test_position__third_asset_fee_touches_neither),
         cmocka_unit_test(test_position__overflow_changes_nothing),
