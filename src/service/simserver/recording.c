@@ -361,7 +361,7 @@ static enum err read_text(struct recording *r, const char *path, struct slice *o
 
 static enum err load_file(struct recording *r, const char *path)
 {
-    struct slice text;
+    struct slice text = {0};
     enum err err = read_text(r, path, &text);
     const size_t first_frame = r->frame_count;
     int64_t first_ns = 0;
