@@ -148,6 +148,7 @@ async function poll() {
   const states = await Promise.all(bots.items.map((bot) => maybe(`/api/v1/bots/${bot.id}/state`)));
   view.venues = venues.items;
   view.bots = bots.items;
+  view.more = bots.next_cursor !== null;
   view.fills = fills.items;
   view.trades = trades.items;
   view.sides = new Map(orders.items.map((order) => [order.id, order.side]));
@@ -313,7 +314,7 @@ function drawStrip() {
   const known = view.bots.map((bot) => view.states.get(bot.id)).filter(Boolean);
   $("equity").textContent = known.length ? show(sum(known.map((state) => state.equity)), 2) : "–";
   $("today").replaceChildren(known.length ? profit(sum(known.map((state) => state.daily.pnl))) : "–");
-  $("running").textContent = `${view.bots.filter((bot) => bot.state === "running").length} / ${view.bots.length}`;
+  $("running").textContent = `${view.bots.filter((bot) => bot.state === "running").length} / ${view.bots.length}${view.more ? "+" : ""}`;
   rows("venues", view.venues, (one) => one.venue, (row, one) => {
     const delay = one.latency_ms === null ? "" : ` ${one.latency_ms.toLocaleString(language, { maximumFractionDigits: 1 })} ms`;
     row.dataset.state = one.state;

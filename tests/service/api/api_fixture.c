@@ -131,7 +131,7 @@ void publish_status(struct world *w, enum venue_state state)
 
 /* ---- the desk ---- */
 
-static void create_bot(struct world *w, const struct desk_request *r, struct desk_answer *answer)
+static void insert_bot(struct world *w, const struct desk_request *r, struct desk_answer *answer)
 {
     w->last_bot = r->bot;
     w->last_bot.user_id = r->user_id;
@@ -166,7 +166,7 @@ static void serve_request(struct world *w, const struct desk_request *r)
     struct desk_answer answer = {.err = w->desk_err};
     snprintf(answer.text, sizeof answer.text, "the desk says no");
     const bool good = !w->desk_err;
-    if (r->kind == DESK_BOT_CREATE && good) create_bot(w, r, &answer);
+    if (r->kind == DESK_BOT_CREATE && good) insert_bot(w, r, &answer);
     if (r->kind == DESK_BOT_START && good) want_bot(w, r, true);
     if (r->kind == DESK_BOT_STOP && good) want_bot(w, r, false);
     if ((r->kind == DESK_WATCH || r->kind == DESK_CANDLES) && good) find_symbol(r, &answer);
@@ -339,4 +339,44 @@ const json_t *answer_at(const struct answer *a, const char *path)
 const char *answer_text(const struct answer *a, const char *path)
 {
     return json_string_value(answer_at(a, path));
+}
+
+/* ---- what the tests say often ---- */
+
+struct world *open_english(void)
+{
+    return world_open((struct world_options){.language = LANGUAGE_ENGLISH});
+}
+
+void assert_problem(const struct answer *a, int status, const char *code)
+{
+    if (a->status != status) fail_msg("wanted %d %s, got %s", status, code, a->text);
+    assert_string_equal(answer_header(a, "Content-Type"), "application/problem+json");
+    assert_string_equal(answer_text(a, "type"), "about:blank");
+    assert_string_equal(answer_text(a, "code"), code);
+    assert_int_equal(json_integer_value(answer_at(a, "status")), status);
+    assert_true(*answer_text(a, "title") && *answer_text(a, "detail"));
+    assert_string_equal(answer_text(a, "request_id"), answer_header(a, "X-Request-Id"));
+    assert_int_equal(strlen(answer_text(a, "request_id")), 16);
+}
+
+void assert_status(const struct answer *a, int status)
+{
+    if (a->status != status) fail_msg("wanted %d, got %s", status, a->text);
+}
+
+void expect_problem(struct world *w, const char *target, int status, const char *code)
+{
+    struct answer a = get(w, target);
+    assert_problem(&a, status, code);
+    answer_free(&a);
+}
+
+uint64_t create_bot(struct world *w)
+{
+    struct answer a = post(w, "/api/v1/bots", BOT);
+    assert_status(&a, 201);
+    const uint64_t id = (uint64_t)json_integer_value(answer_at(&a, "id"));
+    answer_free(&a);
+    return id;
 }

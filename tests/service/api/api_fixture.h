@@ -75,4 +75,22 @@ void publish_decision(struct world *w, uint64_t bot_id, uint64_t number);
 void publish_status(struct world *w, enum venue_state state);
 struct instrument desk_instrument(unsigned symbol);
 
+/* A body of POST /bots that is right in everything. */
+#define BOT                                                                                        \
+    "{\"name\":\"btc trend\",\"venue\":\"sim\",\"symbols\":[\"BTCUSDT\"],\"market\":\"spot\","     \
+    "\"mode\":\"paper\",\"api_key_id\":null,\"strategy\":\"ema_rsi\",\"params\":{\"ema_fast\":8,"  \
+    "\"ema_slow\":21,\"rsi_period\":7,\"rsi_oversold\":35,\"rsi_overbought\":65,"                  \
+    "\"rule\":\"cross\"},\"timeframe\":\"1m\",\"capital\":\"10000\","                              \
+    "\"sizing\":{\"kind\":\"percent\",\"value\":\"10\"},\"risk\":{\"stop_loss_pct\":\"0.5\","      \
+    "\"take_profit_pct\":\"1.5\",\"trailing_pct\":\"0.3\",\"max_daily_loss_pct\":\"5\","           \
+    "\"daily_target_pct\":null,\"max_daily_trades\":20,\"cooldown_s\":0},\"leverage\":1,"          \
+    "\"margin\":\"isolated\"}"
+
+struct world *open_english(void);
+void assert_status(const struct answer *a, int status);
+/* A whole problem: status, code, the words, the request's id in both places. */
+void assert_problem(const struct answer *a, int status, const char *code);
+void expect_problem(struct world *w, const char *target, int status, const char *code);
+uint64_t create_bot(struct world *w);
+
 #endif
