@@ -49,9 +49,18 @@ static void path_parameters(struct json_writer *w, const char *pattern)
     }
 }
 
+static void response(struct json_writer *w, const struct route *r, int status, const char *words)
+{
+    char key[8];
+    snprintf(key, sizeof key, "%d", status);
+    writer_open(w, key, '{');
+    writer_text(w, "description", words);
+    content(w, r->schema ? "application/json" : r->content_type, r->schema);
+    writer_close(w, '}');
+}
+
 static void operation(struct json_writer *w, const struct route *r)
 {
-    char status[8];
     char key[8];
     snprintf(key, sizeof key, "%s", strcmp(r->method, "POST") == 0 ? "post" : "get");
     writer_open(w, key, '{');
@@ -68,12 +77,9 @@ static void operation(struct json_writer *w, const struct route *r)
         content(w, "application/json", r->body_schema);
         writer_close(w, '}');
     }
-    snprintf(status, sizeof status, "%d", r->status);
     writer_open(w, "responses", '{');
-    writer_open(w, status, '{');
-    writer_text(w, "description", "Good");
-    content(w, r->schema ? "application/json" : r->content_type, r->schema);
-    writer_close(w, '}');
+    response(w, r, r->status, "Good");
+    if (r->other_status) response(w, r, r->other_status, "Not so good, told in the same shape");
     writer_open(w, "default", '{');
     writer_text(w, "description", "What went wrong");
     content(w, "application/problem+json", "Problem");

@@ -26,6 +26,7 @@ struct route {
     const char *content_type; /* of a good answer that is not JSON */
     const char *body_schema;  /* POST: of the body, NULL: none needed */
     int status;               /* of a good answer */
+    int other_status;         /* answers with the same schema; 0: none */
     struct query_parameter query[QUERY_MAX];
     bool open; /* answered to anybody, local or not */
 };

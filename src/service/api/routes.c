@@ -29,7 +29,7 @@ const struct route routes[] = {
     {"GET", "/health", "health", "The process is alive", ops_health, "Health", .status = 200,
      .open = true},
     {"GET", "/ready", "ready", "Whether a new order could be handled (503 when not)", ops_ready,
-     "Ready", .status = 200},
+     "Ready", .status = 200, .other_status = 503},
     {"GET", "/metrics", "metrics", "Counters for Prometheus", metrics_get,
      .content_type = "text/plain", .status = 200},
     {"GET", "/openapi.json", "openapi", "This document", ops_openapi, "OpenApi", .status = 200},
