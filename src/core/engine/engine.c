@@ -74,6 +74,8 @@ static void on_instrument(struct engine *e, const struct event *in)
     m->rules = *in->instrument_rules;
     m->rules.index = in->instrument;
     m->known = true;
+    for (uint32_t i = m->first_leg; i != NO_INDEX; i = e->legs[i].next_on_market)
+        leg_note_position(e, &e->legs[i]); /* steps and ticks may have changed */
 }
 
 static void on_feed(struct engine *e, const struct event *in)

@@ -56,12 +56,28 @@ static enum why enter(struct engine *e, struct leg *leg, struct price price, str
     return WHY_SIGNAL;
 }
 
+/* What protects the position. Counted out only when the position, its peak or the rules changed: prices
+ * come far more often. */
+static const struct stop_levels *levels_of(const struct engine *e, struct leg *leg)
+{
+    if (!leg->levels_known) {
+        leg->levels = stops_of(&e->bots[leg->bot].config.risk, &leg->position, leg_rules(e, leg));
+        leg->levels_known = true;
+    }
+    return &leg->levels;
+}
+
+static void raise_peak(struct leg *leg, struct price price)
+{
+    if (price.units <= leg->position.peak.units) return;
+    leg->position.peak = price;
+    leg->levels_known = false;
+}
+
 /* A position restored from the store knows its peak as of its last fill; prices went on meanwhile. */
 static void recall_peak(struct leg *leg, const struct candle *c)
 {
-    if (leg->position.open && c->open_ms >= leg->position.opened_ms &&
-        c->high.units > leg->position.peak.units)
-        leg->position.peak = c->high;
+    if (leg->position.open && c->open_ms >= leg->position.opened_ms) raise_peak(leg, c->high);
 }
 
 void leg_on_candle(struct engine *e, struct leg *leg, const struct candle_event *c, double close,
@@ -104,25 +120,21 @@ static void touched(struct engine *e, struct leg *leg, enum why why, struct pric
 void leg_on_price(struct engine *e, struct leg *leg, struct price price, struct outbox *out)
 {
     struct price trigger;
-    const struct stop_levels levels =
-        stops_of(&e->bots[leg->bot].config.risk, &leg->position, leg_rules(e, leg));
-    const enum why why = stops_on_price(&levels, price, &trigger);
+    const enum why why = stops_on_price(levels_of(e, leg), price, &trigger);
     if (why != WHY_NONE)
         touched(e, leg, why, price, trigger, out);
-    else if (price.units > leg->position.peak.units)
-        leg->position.peak = price;
+    else
+        raise_peak(leg, price);
 }
 
 void leg_on_bar(struct engine *e, struct leg *leg, const struct candle *bar, struct outbox *out)
 {
     struct price trigger;
-    const struct stop_levels levels =
-        stops_of(&e->bots[leg->bot].config.risk, &leg->position, leg_rules(e, leg));
-    const enum why why = stops_on_bar(&levels, bar, &trigger);
+    const enum why why = stops_on_bar(levels_of(e, leg), bar, &trigger);
     if (why != WHY_NONE)
         touched(e, leg, why, trigger, trigger, out);
-    else if (bar->high.units > leg->position.peak.units)
-        leg->position.peak = bar->high;
+    else
+        raise_peak(leg, bar->high);
 }
 
 static int64_t exit_wait_ms(const struct leg *leg)
@@ -178,4 +190,5 @@ void leg_note_position(struct engine *e, struct leg *leg)
 {
     leg->holds =
         leg->position.open && position_sellable(&leg->position, leg_rules(e, leg)).units > 0;
+    leg->levels_known = false;
 }

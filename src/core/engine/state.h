@@ -31,7 +31,9 @@ struct leg {
     uint16_t instrument;
     struct strategy strategy;
     struct position position;
-    bool holds;             /* the position is open and a lot step or more of it can be sold */
+    bool holds;        /* the position is open and a lot step or more of it can be sold */
+    bool levels_known; /* levels are those of the position, its peak and the rules as they are */
+    struct stop_levels levels;
     uint64_t working_order; /* id, 0 = none: at most one order at a time */
     struct money reserved;  /* quote set aside for a working entry */
     int64_t last_candle_ms; /* open time; INT64_MIN = none yet */
