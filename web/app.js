@@ -546,25 +546,31 @@ function banner(text) {
 
 let timer = 0, busy = false, failures = 0;
 
+// Asks once and says in how many ms to ask again.
+async function askAll() {
+  try {
+    await poll();
+  } catch (error) {
+    const wait = Math.min(BACKOFF_MAX_MS, POLL_MS * 2 ** failures++);
+    const since = view.updated ? new Date(view.updated).toLocaleTimeString(language, { hour12: false }) : words.unknown;
+    document.body.classList.add("gone");
+    banner(say(words.gone, wait / 1000, since));
+    return wait;
+  }
+  if (failures) banner("");
+  failures = 0;
+  document.body.classList.remove("gone");
+  return POLL_MS;
+}
+
 async function turn() {
   if (busy) return;
   busy = true;
   clearTimeout(timer);
-  let wait = POLL_MS;
-  try {
-    await poll();
-    if (failures) banner("");
-    failures = 0;
-    document.body.classList.remove("gone");
-    draw();
-  } catch (error) {
-    wait = Math.min(BACKOFF_MAX_MS, POLL_MS * 2 ** failures++);
-    const since = view.updated ? new Date(view.updated).toLocaleTimeString(language, { hour12: false }) : words.unknown;
-    document.body.classList.add("gone");
-    banner(say(words.gone, wait / 1000, since));
-  }
+  const wait = await askAll();
   busy = false;
   timer = setTimeout(turn, document.hidden ? Math.max(wait, 5000) : wait);
+  if (!failures) draw();
 }
 
 function hurry() {
