@@ -157,9 +157,13 @@ static enum err load_file(struct config *c, const char *path)
     char line[LINE_SIZE];
     enum err err = OK;
     for (unsigned number = 1; !err && fgets(line, sizeof line, file); number++) {
-        err = load_line(c, line);
+        if (!strchr(line, '\n') && !feof(file))
+            err = err_set(ERR_INVALID, "longer than %d bytes, or with a NUL in it", LINE_SIZE - 2);
+        else
+            err = load_line(c, line);
         if (err) err = err_note(err, "in %s line %u", path, number);
     }
+    if (!err && ferror(file)) err = err_set(ERR_IO, "cannot read %s: %s", path, strerror(errno));
     fclose(file);
     return err;
 }
@@ -185,6 +189,17 @@ static enum err load_environment(struct config *c)
     return OK;
 }
 
+/* One without the others would be the built-in exchange with a part of somebody else's. */
+static enum err check_sim(const struct config *c)
+{
+    const bool url = *c->sim_url, ws = *c->sim_ws_url, ws_api = *c->sim_ws_api_url;
+    if (url != ws || url != ws_api)
+        return err_set(ERR_INVALID, "SIM_URL, SIM_WS_URL and SIM_WS_API_URL belong together");
+    if ((*c->sim_api_key != '\0') != (*c->sim_secret != '\0'))
+        return err_set(ERR_INVALID, "SIM_API_KEY and SIM_SECRET belong together");
+    return OK;
+}
+
 enum err config_load(struct config *c)
 {
     *c = (struct config){0};
@@ -193,7 +208,9 @@ enum err config_load(struct config *c)
         if (err) return err;
     }
     const enum err err = load_file(c, ".env");
-    return err ? err : load_environment(c);
+    if (err) return err;
+    const enum err environment_err = load_environment(c);
+    return environment_err ? environment_err : check_sim(c);
 }
 
 void config_help(void)

@@ -31,7 +31,7 @@ struct config {
 };
 
 /* Defaults, then `.env`, then the environment. ERR_INVALID names the key, the cause and what is
- * allowed. */
+ * allowed; ERR_IO a `.env` that is there and cannot be read. */
 enum err config_load(struct config *c) ERR_MUST_USE;
 /* One value by its environment name, as flags do. */
 enum err config_set(struct config *c, const char *key, const char *value) ERR_MUST_USE;

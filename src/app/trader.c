@@ -99,6 +99,9 @@ static enum err open_engine(struct trader *t)
     t->outbox.items = calloc(t->outbox.capacity, sizeof *t->outbox.items);
     if (!t->instruments || !t->books || !t->book_changed || !t->seats || !t->outbox.items)
         return err_set(ERR_NO_MEMORY, "cannot make the trader");
+    const enum err err = arena_init(&t->seat_arena, id_map_need(TRADER_BOTS_MAX));
+    if (err) return err;
+    id_map_init(&t->seat_by_id, &t->seat_arena, TRADER_BOTS_MAX);
     return engine_new(&t->limits, &t->engine);
 }
 
@@ -111,6 +114,7 @@ static void trader_free(struct trader *t)
     }
     engine_free(t->engine);
     arena_deinit(&t->paper_arena);
+    arena_deinit(&t->seat_arena);
     free(t->paper_events.items);
     free(t->instruments);
     free(t->books);
@@ -151,6 +155,7 @@ enum err trader_start(const struct trader_options *options, struct trader **out)
     err = trader_store_open(t);
     if (err) {
         abandon(t);
+        trader_store_close(t);
         goto failed;
     }
     if (uv_thread_create(&t->thread, run, t) != 0) {

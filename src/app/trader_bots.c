@@ -22,8 +22,9 @@ static const struct store_bot *bot_of(const struct errand *errand)
     return errand->restored ? &errand->restored->bot : &errand->request.bot;
 }
 
-static void free_errand(struct errand *errand)
+void errand_free(struct errand *errand)
 {
+    if (!errand) return;
     restored_free(errand->restored);
     free(errand->history);
     free(errand);
@@ -31,10 +32,23 @@ static void free_errand(struct errand *errand)
 
 struct seat *trader_seat(struct trader *t, uint64_t bot_id)
 {
-    /* Ids count up and seats are taken in order of entering: few bots, or found near their id. */
-    for (uint32_t i = t->seat_count; i-- > 0;)
-        if (t->seats[i].bot_id == bot_id) return &t->seats[i];
-    return NULL;
+    uint32_t seat;
+    return id_map_find(&t->seat_by_id, bot_id, &seat) ? &t->seats[seat] : NULL;
+}
+
+static enum err check_market(const struct store_bot *bot, const struct instrument *first,
+                             const struct instrument *rules)
+{
+    if (strcmp(rules->quote, first->quote) != 0)
+        return err_set(ERR_INVALID, "%s and %s are not quoted in the same asset", first->symbol,
+                       rules->symbol);
+    if (rules->quote_scale != bot->quote_scale)
+        return err_set(ERR_INVALID, "%s counts its quote in %u decimals, the bot in %u",
+                       rules->symbol, rules->quote_scale, bot->quote_scale);
+    if (bot->sizing_kind == SIZING_QUANTITY && rules->qty_scale != bot->sizing_scale)
+        return err_set(ERR_INVALID, "%s counts its lots in %u decimals, the bot's size in %u",
+                       rules->symbol, rules->qty_scale, bot->sizing_scale);
+    return OK;
 }
 
 /* Names into numbers; watches the instruments. */
@@ -61,15 +75,16 @@ static enum err build_config(struct trader *t, const struct store_bot *bot,
     config->strategy = (uint8_t)kind;
     enum err err = strategy_params_parse(kind, bot->params, config->params, &fault);
     if (err) return err;
+    if (bot->mode == MODE_LIVE && !t->options.live_enabled)
+        return err_set(ERR_INVALID, "live trading is not enabled (LIVE_TRADING_ENABLED)");
     if (bot->mode == MODE_LIVE && !line->gateway)
         return err_set(ERR_INVALID, "venue %s takes no live orders here", venue_name(line->venue));
     for (unsigned i = 0; i < bot->symbol_count; i++) {
         err = trader_watch(t, line, bot->symbols[i], &config->instruments[i]);
         if (err) return err;
-        if (strcmp(t->instruments[config->instruments[i]].quote,
-                   t->instruments[config->instruments[0]].quote) != 0)
-            return err_set(ERR_INVALID, "%s and %s are not quoted in the same asset",
-                           bot->symbols[0], bot->symbols[i]);
+        err = check_market(bot, &t->instruments[config->instruments[0]],
+                           &t->instruments[config->instruments[i]]);
+        if (err) return err;
     }
     if (!engine_has_room(t->engine, bot->symbol_count))
         return err_set(ERR_LIMIT, "no room for another bot: %u run here already", t->seat_count);
@@ -115,19 +130,22 @@ static enum err fetch_history(struct trader *t, struct errand *errand)
     struct line *line = &t->lines[bot_of(errand)->venue];
     const struct strategy_type *type = strategy_type((enum strategy_kind)config->strategy);
     const uint32_t count = type->warm_up(config->params) + TRADER_WARM_UP_EXTRA;
+    for (unsigned i = 0; i < config->symbol_count; i++) {
+        const enum err err = market_session_watch_candles(line->session, config->instruments[i],
+                                                          (enum timeframe)config->timeframe);
+        if (err) return err; /* before any fetch holds the errand */
+    }
     errand->histories_left = 1; /* ours, until all fetches are on their way */
     for (unsigned i = 0; i < config->symbol_count; i++) {
         const uint16_t instrument = config->instruments[i];
-        enum err err = market_session_watch_candles(line->session, instrument,
-                                                    (enum timeframe)config->timeframe);
-        if (err) return err;
         struct fetch *fetch = calloc(1, sizeof *fetch);
         CHECK(fetch);
         *fetch = (struct fetch){errand, instrument, config->timeframe};
         errand->histories_left++;
-        err = market_session_fetch_candles(line->session, t->instruments[instrument].symbol,
-                                           (enum timeframe)config->timeframe, count, on_history,
-                                           fetch);
+        const enum err err =
+            market_session_fetch_candles(line->session, t->instruments[instrument].symbol,
+                                         (enum timeframe)config->timeframe, count, on_history,
+                                         fetch);
         if (err) on_history(fetch, err, NULL, 0);
     }
     if (--errand->histories_left == 0) seat_bot(t, errand);
@@ -216,6 +234,7 @@ static void command(struct trader *t, uint64_t bot_id, enum bot_command what,
 static void add_seat(struct trader *t, const struct errand *errand)
 {
     CHECK(t->seat_count < TRADER_BOTS_MAX);
+    id_map_insert(&t->seat_by_id, errand->config.id, t->seat_count);
     t->seats[t->seat_count++] = (struct seat){
         .bot_id = errand->config.id,
         .venue = (enum venue)bot_of(errand)->venue,
@@ -223,10 +242,30 @@ static void add_seat(struct trader *t, const struct errand *errand)
     };
 }
 
+/* A person's wish outlives a crash between it and the bot's new state. */
+static void steer_restored(struct trader *t, const struct restored *r)
+{
+    const uint8_t state = r->has_totals ? r->totals.state : BOT_STOPPED;
+    if (!r->bot.running)
+        command(t, r->bot.id, BOT_COMMAND_STOP, NULL);
+    else if (state == BOT_STOPPED || state == BOT_STOPPING)
+        command(t, r->bot.id, BOT_COMMAND_START, NULL);
+}
+
+static void refuse_errand(struct trader *t, struct errand *errand, enum err err);
+
 /* Everything is there: into the engine. */
 static void seat_bot(struct trader *t, struct errand *errand)
 {
     const struct bot_config *config = &errand->config;
+    if (t->stopping) {
+        refuse_errand(t, errand, err_set(ERR_CLOSED, "the server stops"));
+        return;
+    }
+    if (!engine_has_room(t->engine, config->symbol_count)) { /* others came in meanwhile */
+        refuse_errand(t, errand, err_set(ERR_LIMIT, "no room for another bot"));
+        return;
+    }
     command(t, config->id, BOT_COMMAND_ADD, config);
     add_seat(t, errand);
     if (errand->restored) restore_rows(t, config, errand->restored);
@@ -234,19 +273,13 @@ static void seat_bot(struct trader *t, struct errand *errand)
         errand->history[i].candle.bot_id = config->id;
         trader_event(t, &errand->history[i]);
     }
-    if (errand->restored) {
-        const bool runs =
-            errand->restored->has_totals && errand->restored->totals.state != BOT_STOPPED;
-        if (errand->restored->bot.running && !runs)
-            command(t, config->id, BOT_COMMAND_START, NULL);
-        else if (!errand->restored->bot.running && runs)
-            command(t, config->id, BOT_COMMAND_STOP, NULL);
-    } else {
+    if (errand->restored)
+        steer_restored(t, errand->restored);
+    else
         trader_answer(t, &errand->request, OK, "", config->id);
-    }
     log_info("bot_ready", "bot=%llu candles=%zu", (unsigned long long)config->id,
              errand->history_count);
-    free_errand(errand);
+    errand_free(errand);
 }
 
 static void refuse_errand(struct trader *t, struct errand *errand, enum err err)
@@ -256,7 +289,7 @@ static void refuse_errand(struct trader *t, struct errand *errand, enum err err)
                   (unsigned long long)errand->restored->bot.id, err_text());
     else
         trader_answer(t, &errand->request, err, err_text(), 0);
-    free_errand(errand);
+    errand_free(errand);
 }
 
 static void give_up(struct trader *t, void *user, const char *why)
@@ -317,7 +350,7 @@ void trader_bot_durable(struct trader *t, struct errand *errand, const struct st
     command(t, request->bot_id,
             request->kind == DESK_BOT_START ? BOT_COMMAND_START : BOT_COMMAND_STOP, NULL);
     trader_answer(t, request, OK, "", request->bot_id);
-    free_errand(errand);
+    errand_free(errand);
 }
 
 void trader_bot_want(struct trader *t, const struct desk_request *request, bool running)
@@ -438,6 +471,7 @@ enum err trader_restore(struct trader *t)
         .restore = {.kind = RESTORE_COUNTER, .next_order_id = next_order_id},
     };
     trader_event(t, &counter);
+    t->handed_id = next_order_id - 1;
     return OK;
 }
 

@@ -15,10 +15,34 @@ static void on_event(void *user, struct event *event)
     trader_event(((struct line *)user)->trader, event);
 }
 
+/* The venue told its symbols again: a halt or another filter counts from here. */
+static void refresh_rules(struct line *line)
+{
+    struct trader *t = line->trader;
+    for (uint16_t i = 0; i < t->instrument_count; i++) {
+        struct instrument *rules = &t->instruments[i];
+        if (rules->venue != line->venue) continue;
+        const struct instrument *known = market_session_find(line->session, rules->symbol);
+        if (known && known->price_scale == rules->price_scale &&
+            known->qty_scale == rules->qty_scale && known->base_scale == rules->base_scale &&
+            known->quote_scale == rules->quote_scale) {
+            *rules = *known;
+            rules->index = i;
+        } else {
+            log_error("instrument_halted", "symbol=%s reason=%s", rules->symbol,
+                      known ? "its_scales_changed" : "not_listed_any_more");
+            rules->status = INSTRUMENT_HALTED;
+        }
+        struct event event = {.kind = EVENT_INSTRUMENT, .instrument = i, .instrument_rules = rules};
+        trader_event(t, &event);
+    }
+}
+
 static void on_symbols(void *user)
 {
     struct line *line = user;
     line->symbols_known = true;
+    refresh_rules(line);
     struct waiting *waiting = line->waiting;
     line->waiting = NULL;
     while (waiting) {
@@ -39,6 +63,7 @@ static void on_stream(void *user, bool up, const char *reason)
     struct line *line = user;
     log_info(up ? "user_stream_up" : "user_stream_down", "venue=%s reason=%s",
              venue_name(line->venue), reason);
+    if (up) trader_query_working(line->trader, line->venue); /* the stream has no memory */
 }
 
 static void on_external(void *user, uint16_t instrument, const struct fill *fill)
@@ -78,7 +103,8 @@ static enum err open_line(struct line *line)
     if (strncmp(where->rest, "https:", 6) == 0) err = tls_client_new(NULL, &line->tls);
     if (err) return err;
 
-    const bool live = where->api_key[0] != '\0';
+    const bool live =
+        t->options.live_enabled && where->api_key[0] != '\0' && where->secret[0] != '\0';
     if (live)
         err = binance_key_init_hmac(&line->key, slice_of(where->api_key), slice_of(where->secret));
     OPENSSL_cleanse(where->secret, sizeof where->secret);

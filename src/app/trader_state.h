@@ -8,6 +8,7 @@
 #include "app/trader.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/id_map.h"
 #include "core/engine/engine.h"
 #include "core/sim/sim_paper.h"
 #include "io/feed/gateway.h"
@@ -108,7 +109,8 @@ struct trader {
     uv_loop_t loop;
     uv_async_t stop;
     uv_timer_t tick, status;
-    bool stopping;
+    bool stopping; /* nothing enters the engine any more */
+    bool stepping; /* carry_out is under way: no event may come */
 
     struct engine *engine;
     struct engine_limits limits;
@@ -135,9 +137,17 @@ struct trader {
     struct store_command *backlog; /* ring: not pushed yet */
     uint32_t backlog_first, backlog_count;
     uv_async_t store_wake;
+    /* Orders up to here are with their venue, or never will be: the store acks them in order. One above
+     * is not asked for, because "not found" would be no proof: it may still be sent. */
+    uint64_t handed_id;
+    /* The store did not take what happened to money: no entries until a restart, which recovers. */
+    bool records_lost;
 
     struct seat *seats;
     uint32_t seat_count;
+    uint32_t seat_next; /* to look at for publishing */
+    struct id_map seat_by_id;
+    struct arena seat_arena;
     struct restored *restored;  /* bots that are not in the engine yet */
     struct publication *unsent; /* bot news that found the ring full: ring */
     uint32_t unsent_first, unsent_count;
@@ -177,6 +187,9 @@ void trader_bot_durable(struct trader *t, struct errand *errand, const struct st
 void trader_bot_want(struct trader *t, const struct desk_request *request, bool running);
 struct seat *trader_seat(struct trader *t, uint64_t bot_id);
 void restored_free(struct restored *r);
+void errand_free(struct errand *errand); /* NULL is fine */
+/* The user stream of that venue was interrupted: asks for every live order that works there. */
+void trader_query_working(struct trader *t, enum venue venue);
 
 /* trader_requests.c: the desk. */
 void trader_on_request(void *user, const struct desk_request *request);

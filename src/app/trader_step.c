@@ -31,7 +31,23 @@ static void place(struct trader *t, const struct order *order)
     const struct instrument *rules = rules_of(t, order->instrument);
     /* What protects is recorded as long as there is any room; what adds risk waits for better times. */
     if (order->purpose == PURPOSE_ENTRY && trader_store_busy(t)) {
-        log_warn("entry_refused", "order=%llu reason=store_backlog", (unsigned long long)order->id);
+        log_warn("entry_refused", "order=%llu reason=%s", (unsigned long long)order->id,
+                 t->records_lost ? "store_refused" : "store_backlog");
+        refuse(t, order);
+        return;
+    }
+    /* No live bot gets here without both; this is the last door before money. */
+    const bool live = order->mode == MODE_LIVE;
+    if (live && (!t->options.live_enabled || !trader_line_of(t, order->instrument)->gateway)) {
+        log_error("order_refused", "order=%llu reason=live_trading_not_enabled",
+                  (unsigned long long)order->id);
+        refuse(t, order);
+        return;
+    }
+    if (live && order->purpose == PURPOSE_ENTRY &&
+        !gateway_is_ready(trader_line_of(t, order->instrument)->gateway)) {
+        log_warn("entry_refused", "order=%llu reason=user_stream_down",
+                 (unsigned long long)order->id);
         refuse(t, order);
         return;
     }
@@ -47,6 +63,8 @@ static void place(struct trader *t, const struct order *order)
 
 static void order_changed(struct trader *t, const struct order *order)
 {
+    /* The store never took it, and keeps its id from being used again anyway. */
+    if (order->state == ORDER_REJECTED && order->reason == ORDER_REASON_NOT_SENT) return;
     struct store_command command = {.kind = STORE_ORDER_CHANGED, .changed = *order};
     struct pending what = {.kind = STORE_ORDER_CHANGED};
     trader_store_push(t, &command, &what);
@@ -90,7 +108,29 @@ static void decided(struct trader *t, const struct action *a)
 static void query(struct trader *t, const struct order *order)
 {
     const struct line *line = trader_line_of(t, order->instrument);
-    if (line->gateway) gateway_query(line->gateway, order);
+    if (line->gateway && order->id <= t->handed_id) gateway_query(line->gateway, order);
+}
+
+struct working {
+    struct trader *trader;
+    enum venue venue;
+};
+
+static void query_one(void *context, const struct order *order)
+{
+    const struct working *w = context;
+    struct trader *t = w->trader;
+    if (order->mode == MODE_LIVE && trader_line_of(t, order->instrument)->venue == w->venue)
+        query(t, order);
+}
+
+void trader_query_working(struct trader *t, enum venue venue)
+{
+    struct working w = {t, venue};
+    CHECK(!t->stepping);
+    t->stepping = true; /* an answer inside the call would move the orders under our feet */
+    engine_working_orders(t->engine, query_one, &w);
+    t->stepping = false;
 }
 
 static void carry_out(struct trader *t, const struct action *a)
@@ -116,11 +156,14 @@ static void step(struct trader *t, struct event *event)
 {
     const int64_t now_ms = clock_wall_ms(&clock_system);
     if (now_ms > t->time_ms) t->time_ms = now_ms; /* a wall clock that steps back waits */
+    CHECK(!t->stepping); /* else the outbox would be written over while it is read */
+    t->stepping = true;
     event->seq = ++t->seq;
     event->time_ms = t->time_ms;
     if (t->journal) journal_event(t->journal, event);
     engine_step(t->engine, event, &t->outbox);
     for (uint32_t i = 0; i < t->outbox.count; i++) carry_out(t, &t->outbox.items[i]);
+    t->stepping = false;
     if (t->journal && event->kind != EVENT_BOOK && event->kind != EVENT_PRINT)
         journal_mark(t->journal, engine_decision_hash(t->engine));
 }

@@ -13,29 +13,49 @@ static void on_store_wake(void *user)
     uv_async_send(&((struct trader *)user)->store_wake);
 }
 
+static void never_sent(struct trader *t, const struct order *order, enum order_reason reason)
+{
+    struct event event = {
+        .kind = EVENT_ORDER,
+        .instrument = order->instrument,
+        .order = {.order_id = order->id, .input = ON_PROVED_ABSENT, .reason = (uint8_t)reason},
+    };
+    trader_event(t, &event);
+}
+
 /* Nothing that the store refuses is expected: it is told aloud, and what it means for money is decided
  * here. */
 static void placed(struct trader *t, const struct pending *what, const struct store_ack *ack)
 {
+    t->handed_id = what->order.id;
     if (ack->err != OK) {
         log_error("order_not_recorded", "order=%llu err=%s", (unsigned long long)what->order.id,
                   err_name((enum err)ack->err));
-        struct event event = {
-            .kind = EVENT_ORDER,
-            .instrument = what->order.instrument,
-            .order = {.order_id = what->order.id,
-                      .input = ON_PROVED_ABSENT,
-                      .reason = ORDER_REASON_NOT_SENT},
-        };
-        trader_event(t, &event);
+        never_sent(t, &what->order, ORDER_REASON_NOT_SENT);
+        return;
+    }
+    const struct order *order = engine_order(t->engine, what->order.id);
+    if (!order ||
+        order->state != ORDER_SENT) { /* told about before it was sent: not ours to send */
+        log_error("order_not_sent", "order=%llu reason=not_in_state_sent",
+                  (unsigned long long)what->order.id);
+        never_sent(t, &what->order, ORDER_REASON_NEVER_ACCEPTED);
         return;
     }
     if (what->order.mode == MODE_LIVE) {
+        CHECK(t->options.live_enabled);
         gateway_place(trader_line_of(t, what->order.instrument)->gateway, &what->order, what->body);
         return;
     }
     sim_paper_place(&t->paper, &what->order, t->time_ms, &t->paper_events);
     trader_drain_paper(t);
+}
+
+/* Whether the store and the engine tell different stories from here on. */
+static bool is_loss(const struct pending *what, enum err err)
+{
+    return err != OK && (what->kind == STORE_FILL_BOOKED || what->kind == STORE_ORDER_CHANGED ||
+                         what->kind == STORE_BOT_TOTALS);
 }
 
 static void acked(struct trader *t, const struct store_ack *ack)
@@ -49,8 +69,10 @@ static void acked(struct trader *t, const struct store_ack *ack)
         placed(t, &what, ack);
     } else if (what.errand) {
         trader_bot_durable(t, what.errand, ack);
-    } else if (ack->err != OK && !(what.kind == STORE_FILL_BOOKED && ack->err == ERR_EXISTS)) {
+    } else if (is_loss(&what, (enum err)ack->err)) {
         log_error("store_refused", "kind=%u err=%s", what.kind, err_name((enum err)ack->err));
+        if (!t->records_lost) log_error("entries_stopped", "reason=store_refused until=restart");
+        t->records_lost = true;
     }
 }
 
@@ -72,12 +94,12 @@ static void on_wake(uv_async_t *handle)
 
 enum err trader_store_open(struct trader *t)
 {
+    const int code = uv_async_init(&t->loop, &t->store_wake, on_wake);
+    CHECK(code == 0); /* the loop has its wake-up already for `stop` */
+    t->store_wake.data = t;
     t->pending = calloc(PENDING_SLOTS, sizeof *t->pending);
     t->backlog = calloc(TRADER_BACKLOG_MAX, sizeof *t->backlog);
     if (!t->pending || !t->backlog) return err_set(ERR_NO_MEMORY, "cannot hold store commands");
-    const int code = uv_async_init(&t->loop, &t->store_wake, on_wake);
-    if (code) return err_set(ERR_IO, "cannot make a wake-up: %s", uv_strerror(code));
-    t->store_wake.data = t;
     const struct store_thread_options options = {
         .store = t->options.store,
         .slot_count = TRADER_STORE_SLOTS,
@@ -101,7 +123,7 @@ void trader_store_push(struct trader *t, struct store_command *command, struct p
 
 bool trader_store_busy(const struct trader *t)
 {
-    return t->backlog_count > TRADER_BACKLOG_ENTRY_MAX;
+    return t->records_lost || t->backlog_count > TRADER_BACKLOG_ENTRY_MAX;
 }
 
 void trader_store_close(struct trader *t)
@@ -115,6 +137,9 @@ void trader_store_close(struct trader *t)
         store_thread_stop(t->store);
         store_thread_free(t->store);
     }
+    /* Nobody waits for an answer any more; what was pushed is in the store. */
+    for (uint32_t i = 0; i < t->pending_count; i++)
+        errand_free(t->pending[(t->pending_first + i) % PENDING_SLOTS].errand);
     free(t->pending);
     free(t->backlog);
 }
