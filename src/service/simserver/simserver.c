@@ -24,6 +24,7 @@ enum {
     LEVELS_MAX = 4096,
     LISTS_MAX = 1000,
     ACCOUNTS_MAX = 4,
+    WARM_UP_MS = 2000,
     IDS_PER_MS = 10, /* no kind of id is given out faster */
     DEPOSIT_QUOTE = 1000000,
     DEPOSIT_BASE = 1000,
@@ -447,7 +448,12 @@ enum err simserver_open(uv_loop_t *loop, const struct simserver_options *options
     }
     uv_timer_init(loop, s->timer);
     s->timer->data = s;
-    if (!s->recording) synthetic_step(&s->driver, simserver_now(s));
+    if (!s->recording) {
+        /* Every second has a trade: rules that need a last price have one from the start. */
+        const int64_t now_ms = simserver_now(s);
+        synthetic_step(&s->driver, now_ms - WARM_UP_MS);
+        synthetic_step(&s->driver, now_ms);
+    }
     simserver_settle(s);
     simserver_touch(s);
     plan_tick(s);
