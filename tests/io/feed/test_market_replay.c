@@ -353,7 +353,7 @@ static void test_replay__faults_never_leave_a_wrong_book(void **state)
     (void)state;
     uint64_t gaps = 0, reconnects = 0, malformed = 0;
     struct market *m = calloc(1, sizeof *m);
-    for (uint64_t seed = 0; seed < 12; seed++) {
+    for (uint64_t seed = 0; seed < 40; seed++) {
         struct feed_recorder f;
         struct buffer frame = {0};
         const struct market_session_options options = {
@@ -372,7 +372,8 @@ static void test_replay__faults_never_leave_a_wrong_book(void **state)
             next_frame(m, &frame);
             send_with_faults(m, &frame);
             if (prng_below(&m->prng, 3) == 0) publish_snapshot(m);
-            if (prng_below(&m->prng, 4) == 0) uv_run(&f.loop, UV_RUN_ONCE);
+            if (prng_below(&m->prng, 4) == 0)
+                uv_run(&f.loop, f.venue.stream ? UV_RUN_NOWAIT : UV_RUN_ONCE);
         }
         /* The faults end: whatever is missing shows at the next frame, and is healed. */
         publish_snapshot(m);

@@ -281,7 +281,8 @@ static void test_session__silence_is_a_hang(void **state)
     recorder_run(&f, has_hung_up);
     struct market_status status;
     market_session_status(f.session, &status);
-    assert_int_equal(status.state, MARKET_STALE);
+    /* It may be dialling again already. */
+    assert_true(status.state == MARKET_STALE || status.state == MARKET_DIALING);
     assert_string_equal(status.reason, "the venue fell silent");
     /* Nobody answers: it is tried again as long as it takes. */
     f.venue.is_deaf = false;
