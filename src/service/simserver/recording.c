@@ -317,7 +317,8 @@ static enum err load_line(struct recording *r, struct slice text, size_t first_f
     enum err err = read_line(text, &line);
     if (err) return err;
     if (*first_ns == 0) *first_ns = line.recv_ns;
-    if (line.rest.size && !names_depth(line.rest)) return OK; /* other answers are of no use to anybody */
+    /* Other answers are of no use to anybody. */
+    if (line.rest.size && !names_depth(line.rest)) return OK;
     const uint16_t first_symbol =
         r->frame_count > first_frame ? r->frames[first_frame].symbol : INSTRUMENT_NONE;
     struct recorded_frame *f = add_frame(r);

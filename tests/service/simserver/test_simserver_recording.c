@@ -221,12 +221,49 @@ static void test_recording__at_full_speed_ends_in_the_rebuilt_book(void **state)
     exchange_close(&e);
 }
 
+static bool is_cut(const void *data)
+{
+    return simserver_counters(data).slow_clients_cut == 1;
+}
+
+static void test_recording__a_client_that_does_not_read_is_cut(void **state)
+{
+    (void)state;
+    static const char name[] = "raw/binance-spot/btcusdt_20240808.jsonl";
+    FILE *file = shared_data_open(name);
+    if (!file) skip();
+    fclose(file);
+    char path[4096];
+    const char *root = getenv("TRADEBOT_SOURCE_ROOT");
+    snprintf(path, sizeof path, "%s/../shared/data/%s", root ? root : ".", name);
+    const char *files[] = {path};
+    struct exchange e = {0};
+    struct raw_peer peer;
+    exchange_open(&e, (struct simserver_options){
+                          .recordings = files,
+                          .recording_count = 1,
+                          .limits.pending_bytes = 100000,
+                      });
+    raw_peer_dial(&peer, &e.loop, e.info.port);
+    run_until(&e.loop, is_true, &peer.is_open);
+    raw_peer_send(&peer, "GET /binance/stream?streams=btcusdt@depth@100ms/btcusdt@bookTicker/"
+                         "btcusdt@trade HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    conn_pause(peer.conn);
+    run_until(&e.loop, is_cut, e.server);
+    assert_int_equal(simserver_counters(e.server).stream_clients, 0);
+    raw_peer_deinit(&peer);
+    exchange_close(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_recording__malformed_lines_are_named),
         cmocka_unit_test(test_recording__is_served_and_traded_against),
         cmocka_unit_test(test_recording__at_full_speed_ends_in_the_rebuilt_book),
+        cmocka_unit_test(test_recording__a_client_that_does_not_read_is_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
