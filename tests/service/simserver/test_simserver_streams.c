@@ -3,6 +3,7 @@
 
 #include "cmocka_all.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -345,6 +346,55 @@ static void test_simserver__api_refuses_with_codes(void **state)
     exchange_close(&e);
 }
 
+static void say_at(struct listener_client *c, const char *method, const char *params)
+{
+    char text[512];
+    snprintf(text, sizeof text, "{\"id\":1,\"method\":\"%s\",\"params\":{%s\"timestamp\":%lld}}",
+             method, params, (long long)exchange_now(c->exchange));
+    client_say(c, text);
+}
+
+static void test_simserver__a_session_logged_on_need_not_sign(void **state)
+{
+    (void)state;
+    unsigned char public_key[32], secret_key[64], seed[32] = {1}, signature[64];
+    char text[128], params[256], base64[96];
+    assert_true(sodium_init() >= 0);
+    crypto_sign_seed_keypair(public_key, secret_key, seed);
+    struct exchange e = {.clock.fixed_ms = INT64_C(1795470030000)};
+    struct listener_client c;
+    exchange_open(&e, (struct simserver_options){.ed25519_public_key = public_key});
+    client_dial(&c, &e, "/binance/ws-api/v3?returnRateLimits=false");
+    snprintf(text, sizeof text, "apiKey=ed25519-test&timestamp=%lld", (long long)e.clock.fixed_ms);
+    crypto_sign_detached(signature, NULL, (const unsigned char *)text, strlen(text), secret_key);
+    sodium_bin2base64(base64, sizeof base64, signature, 64, sodium_base64_VARIANT_ORIGINAL);
+    snprintf(params, sizeof params, "\"apiKey\":\"ed25519-test\",\"signature\":\"%s\",", base64);
+    say_at(&c, "session.logon", params);
+    client_hear(&c, 1);
+    json_t *result = json_object_get(client_message(&c, 0), "result");
+    assert_string_equal(json_string_value(json_object_get(result, "apiKey")), "ed25519-test");
+    assert_null(json_object_get(client_message(&c, 0), "rateLimits"));
+
+    client_say(&c, "{\"id\":2,\"method\":\"userDataStream.subscribe\"}");
+    client_hear(&c, 2);
+    assert_int_equal(json_integer_value(json_object_get(client_message(&c, 1), "status")), 200);
+    say_at(&c, "order.place",
+           "\"symbol\":\"BTCUSDT\",\"side\":\"SELL\",\"type\":\"MARKET\","
+           "\"quantity\":\"0.00100\",");
+    client_hear(&c, 7); /* four events, then the answer */
+    result = json_object_get(client_message(&c, 6), "result");
+    assert_string_equal(json_string_value(json_object_get(result, "status")), "FILLED");
+
+    client_say(&c, "{\"id\":3,\"method\":\"session.logout\"}");
+    client_hear(&c, 9);
+    assert_string_equal(event_text(&c, 7, "e"), "eventStreamTerminated");
+    say_at(&c, "account.status", "");
+    client_hear(&c, 10);
+    assert_int_equal(json_integer_value(json_object_get(client_message(&c, 9), "status")), 401);
+    client_hang_up(&c);
+    exchange_close(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_simserver__connections_end_after_their_day),
         cmocka_unit_test(test_simserver__user_events_come_in_order),
         cmocka_unit_test(test_simserver__api_refuses_with_codes),
+        cmocka_unit_test(test_simserver__a_session_logged_on_need_not_sign),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
