@@ -122,7 +122,8 @@ const char *script_last(const struct venue_script *v, const char *start)
     return "";
 }
 
-static void send_text(struct ws *w, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void send_text(struct ws *w, const char *format,
+                                                            va_list arguments)
 {
     char *text;
     assert_non_null(w);
@@ -149,9 +150,13 @@ void script_send_user(struct venue_script *v, const char *format, ...)
 
 static long long id_of(struct slice message)
 {
+    char text[32];
     const char *at = memmem(message.data, message.size, "\"id\":", 5);
     assert_non_null(at);
-    return atoll(at + 5);
+    at += 5;
+    const size_t left = (size_t)(message.data + message.size - at);
+    snprintf(text, sizeof text, "%.*s", (int)(left < sizeof text ? left : sizeof text - 1), at);
+    return atoll(text);
 }
 
 static void on_stream_message(struct ws *w, enum ws_opcode opcode, struct slice message)
