@@ -1,8 +1,8 @@
 /* The engine's backtest beside a hand-written one-pass loop of the same rule over the same candles.
  *
- *   bench_backtest                 ema_rsi with stops: engine and loop in turn, best of 5, the ratio
- *   bench_backtest --no-stops FILE the engine alone without stops over a CSV file, ns a candle
- *   bench_backtest --read FILE     reading a CSV file, ns a row
+ *   bench_backtest                   ema_rsi with stops: engine and loop in turn, best of 5, ratio
+ *   bench_backtest --no-stops FILE   the engine alone without stops over a CSV file, ns a candle
+ *   bench_backtest --read FILE       reading a CSV file, ns a row
  *
  * The loop knows one strategy, one symbol, one position and prices in double, and has no orders and
  * no states. It is what the rule and its results cost (both keep trades, day closes, drawdown); the

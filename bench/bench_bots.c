@@ -1,9 +1,9 @@
 /* Ten thousand idle bots on two hundred symbols: resident memory, and what one candle close costs.
  *
- * The engine has the limits that the running program gives it, so tables of the real size are in the figure
- * as far as they are touched. Every book gets a snapshot of 1,000 levels a side, every bot its warm-up
- * history. Then one candle closes on every symbol: all bots step their strategies and none trades, because
- * the price does not move. */
+ * The engine has the limits that the running program gives it, so tables of the real size are in
+ * the figure as far as they are touched. Every book gets a snapshot of 1,000 levels a side, every
+ * bot its warm-up history. Then one candle closes on every symbol: all bots step their strategies
+ * and none trades, because the price does not move. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

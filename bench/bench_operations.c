@@ -2,11 +2,11 @@
  *
  *     bench_operations FILE
  *
- * Writes the sequence to FILE, a row of five int32 (enum operation, side, price, quantity, target) each,
- * so that matching_npm/driver.mjs runs the very same one; then times it through the matching book alone
- * and through the whole simulated exchange, which also keeps money, filters and histories. Best of ROUNDS,
- * a fresh book each. The last words of a line tell what rests at the end: equal on both sides, or the
- * comparison is void. */
+ * Writes the sequence to FILE, a row of five int32 (enum operation, side, price, quantity, target)
+ * each, so that matching_npm/driver.mjs runs the very same one; then times it through the matching
+ * book alone and through the whole simulated exchange, which also keeps money, filters and
+ * histories. Best of ROUNDS, a fresh book each. The last words of a line tell what rests at the
+ * end: equal on both sides, or the comparison is void. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The store against bare SQLite: durable orders per second, one a commit and many a commit.
  *
- * Bare SQLite inserts the same columns into a table of its own without constraints or indexes, with the
- * same pragmas. Runs are interleaved so that both see the same moods of the disk. */
+ * Bare SQLite inserts the same columns into a table of its own without constraints or indexes, with
+ * the same pragmas. Runs are interleaved so that both see the same moods of the disk. */
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>

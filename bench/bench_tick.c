@@ -1,12 +1,14 @@
-/* Frame readable to signed order written, over real loopback TCP, beside a C echo of the same sizes.
+/* Frame readable to signed order written, over real loopback TCP,
+ * beside a C echo of the same sizes.
  *
  *     bench_tick [RECORDING]
  *
- * The peer, a thread on the other core, plays the exchange: it writes a tick (recorded book deltas and a
- * trade) and takes the time until the first byte of the order is there. It spins on its sockets, so its own
- * wake-up is not in the figures; ours is, because each tick finds us asleep. Four ways to an order (plain or
- * TLS, with or without the durable write before it) and the echo take turns within a round; the best round
- * of each counts. With TLS the peer's own encryption is in the figure too. */
+ * The peer, a thread on the other core, plays the exchange: it writes a tick (recorded book deltas
+ * and a trade) and takes the time until the first byte of the order is there. It spins on its
+ * sockets, so its own wake-up is not in the figures; ours is, because each tick finds us asleep.
+ * Four ways to an order (plain or TLS, with or without the durable write before it) and the echo
+ * take turns within a round; the best round of each counts.
+ * With TLS the peer's own encryption is in the figure too. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -277,8 +279,8 @@ static void *run_peer(void *argument)
 
 /* ---- certificate ---- */
 
-/* A key and a certificate for 127.0.0.1 that signs itself: into the server's context and, for the client to
- * trust, into a file. */
+/* A key and a certificate for 127.0.0.1 that signs itself: into the server's context and, for the
+ * client to trust, into a file. */
 static void make_certificate(SSL_CTX *server, const char *path)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");

@@ -14,7 +14,8 @@ struct decode_frame {
     size_t size;
 };
 
-/* Decodes every frame and mixes all its prices and quantities, in order, into one sum. 0 = refused. */
+/* Decodes every frame and mixes all its prices and quantities, in order, into one sum.
+ * 0 = refused. */
 uint64_t decode_ours(const struct decode_frame *frames, size_t count);
 /* Scales of the one symbol, BTCUSDT. */
 enum { DECODE_PRICE_SCALE = 2, DECODE_QTY_SCALE = 8 };

@@ -1,10 +1,11 @@
-/* Our side of bench_tick: the program's own parts from the bytes of a market feed to a signed order.
+/* Our side of bench_tick: the program's own parts from the bytes of a feed to a signed order.
  *
- *     conn -> ws_decoder -> binance_stream_decode -> engine_step -> body -> [store] -> sign -> http_client
+ *     conn -> ws_decoder -> binance_stream_decode -> engine_step
+ *          -> body -> [store] -> sign -> http_client
  *
  * One bot holds a position whose stop every trade of the feed breaks, so each tick gives one
- * order. When its answer has come, the desk books the fill, buys again far above the market and counts
- * itself armed: all that is outside of what the peer measures.
+ * order. When its answer has come, the desk books the fill, buys again far above the market and
+ * counts itself armed: all that is outside of what the peer measures.
  *
  * Thread: that of the loop, except the two atomics. */
 #ifndef BENCH_TICK_DESK_H
@@ -51,8 +52,8 @@ struct desk {
     atomic_uint armed;   /* how often the desk became ready for a tick */
 };
 
-/* Dials the peer twice: the feed, then, once that is open, the orders. Starts a store in a folder of its
- * own. Stops the program on any failure. */
+/* Dials the peer twice: the feed, then, once that is open, the orders. Starts a store in a folder
+ * of its own. Stops the program on any failure. */
 void desk_open(struct desk *d, uv_loop_t *loop, const struct tick_input *input, uint16_t port,
                const struct tls_context *tls);
 void desk_close(struct desk *d);

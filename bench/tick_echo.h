@@ -1,5 +1,6 @@
-/* A thread that waits for bytes (epoll), reads them and writes answer_size bytes on another connection.
- * It knows nothing of frames: the peer sends less than one read takes. Ends when the peer does. */
+/* A thread that waits for bytes (epoll), reads them and writes answer_size bytes on another
+ * connection. It knows nothing of frames: the peer sends less than one read takes.
+ * Ends when the peer does. */
 #ifndef BENCH_TICK_ECHO_H
 #define BENCH_TICK_ECHO_H
 

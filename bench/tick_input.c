@@ -44,8 +44,8 @@ static void take_snapshot(struct tick_input *in, struct slice line)
         buffer_append(&in->snapshot, message.data, message.size);
 }
 
-/* Every delta that the snapshot lacks belongs to the tick of the next trade; further trades up to the
- * next delta are left out. */
+/* Every delta that the snapshot lacks belongs to the tick of the next trade; further trades up to
+ * the next delta are left out. */
 static void take_frame(struct tick_input *in, struct slice line)
 {
     struct slice message;

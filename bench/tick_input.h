@@ -1,6 +1,6 @@
-/* What the peer of bench_tick sends: ticks (book deltas, then a trade) as WebSocket bytes, and the snapshot
- * that the deltas follow. Recorded where ../shared is there, else made up in the same shapes.
- * Immutable once loaded; any thread. */
+/* What the peer of bench_tick sends: ticks (book deltas, then a trade) as WebSocket bytes, and the
+ * snapshot that the deltas follow. Recorded where ../shared is there, else made up in the same
+ * shapes. Immutable once loaded; any thread. */
 #ifndef BENCH_TICK_INPUT_H
 #define BENCH_TICK_INPUT_H
 

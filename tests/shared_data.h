@@ -1,5 +1,5 @@
-/* Recorded data that lies beside the project, in ../shared/data. It is not part of the project: a test
- * that needs it skips where it is absent. */
+/* Recorded data that lies beside the project, in ../shared/data. It is not part of the project: a
+ * test that needs it skips where it is absent. */
 #ifndef TESTS_SHARED_DATA_H
 #define TESTS_SHARED_DATA_H
 

@@ -1,8 +1,8 @@
 /* The two threads' only connection: three rings and two wake-ups.
  *
- *   web   --requests-->     trade      full: refused, the client gets 503
- *   web   <--answers--      trade      has room for every request under way
- *   web   <--publications-- trade      full: market data is dropped and counted, bot news is retried
+ *   web   --requests-->     trade   full: refused, the client gets 503
+ *   web   <--answers--      trade   has room for every request under way
+ *   web   <--publications-- trade   full: market data is dropped and counted, bot news is retried
  *
  * Each side opens its half on its own loop. */
 #ifndef APP_BRIDGE_H
@@ -55,7 +55,8 @@ enum err bridge_open_web(struct bridge *b, uv_loop_t *loop,
 enum err bridge_open_trade(struct bridge *b, uv_loop_t *loop,
                            void (*on_request)(void *user, const struct desk_request *request),
                            void *user) ERR_MUST_USE;
-/* Close that side's handle; run the loop once more after it. The other side must not post any more. */
+/* Close that side's handle; run the loop once more after it.
+ * The other side must not post any more. */
 void bridge_close_web(struct bridge *b);
 void bridge_close_trade(struct bridge *b);
 

@@ -21,7 +21,8 @@
 #include "io/store/store.h"
 #include "service/api/api.h"
 
-/* How late Binance's queries may be, before "not found" is proof; the simulated exchange is never. */
+/* How late Binance's queries may be, before "not found" is proof;
+ * the simulated exchange is never. */
 enum { BINANCE_READ_LAG_MS = 60000, SIM_READ_LAG_MS = 0 };
 
 enum { FLAG_LISTEN, FLAG_DATA, FLAG_DEMO, FLAG_JOURNAL };

@@ -1,8 +1,8 @@
 /* Settings: flags over environment over `.env` in the working folder over defaults.
  *
- * One table (config.c) is the truth for names, defaults, help and checks. A value that does not parse, an
- * unknown key in `.env` and an unknown TRADEBOT_ variable in the environment are refused by name: a
- * setting with a typo must not be a setting that is silently off. */
+ * One table (config.c) is the truth for names, defaults, help and checks. A value that does not
+ * parse, an unknown key in `.env` and an unknown TRADEBOT_ variable in the environment are refused
+ * by name: a setting with a typo must not be a setting that is silently off. */
 #ifndef APP_CONFIG_H
 #define APP_CONFIG_H
 

@@ -1,11 +1,11 @@
 /* The journal: every input event of one engine's life, on disk, so that another process can step
  * through the same life and come to the same decisions.
  *
- * A file is a header (magic, version, engine limits) and records: u32 size, u8 kind, payload, u64 hash
- * of the payload. Kinds are an event, and a mark: the decision hash after the events before it. All
- * numbers little-endian. A file cut anywhere (the process was killed) is whole up to its last whole
- * record. Written through a buffer, flushed by journal_flush: a journal is evidence, not the authority
- * over money, and so costs no fsync. */
+ * A file is a header (magic, version, engine limits) and records: u32 size, u8 kind, payload, u64
+ * hash of the payload. Kinds are an event, and a mark: the decision hash after the events before
+ * it. All numbers little-endian. A file cut anywhere (the process was killed) is whole up to its
+ * last whole record. Written through a buffer, flushed by journal_flush: a journal is evidence, not
+ * the authority over money, and so costs no fsync. */
 #ifndef APP_JOURNAL_H
 #define APP_JOURNAL_H
 

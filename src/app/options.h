@@ -24,8 +24,8 @@ struct options {
 
 enum { OPTIONS_END = -1, OPTIONS_HELP = -2, OPTIONS_WRONG = -3, OPTIONS_OPERAND = -4 };
 
-/* The next flag's index in the table, with its value, or one of the above; an operand is a value too.
- * HELP was printed to standard output, WRONG to standard error. */
+/* The next flag's index in the table, with its value, or one of the above; an operand is a value
+ * too. HELP was printed to standard output, WRONG to standard error. */
 int options_next(const struct options *o, int argc, char **argv, const char **value);
 
 /* "tradebot COMMAND: text" to standard error; returns EXIT_USAGE. */

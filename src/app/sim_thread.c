@@ -11,7 +11,8 @@
 #include "base/log.h"
 #include "service/simserver/simserver.h"
 
-/* The built-in market is the same one everywhere and always: its price is a function of this and time. */
+/* The built-in market is the same one everywhere and always:
+ * its price is a function of this and time. */
 enum { SIM_SEED = 1 };
 
 struct sim_thread {

@@ -1,5 +1,5 @@
-/* The built-in simulated exchange, on a thread and a loop of its own: reached over its wire protocol on
- * a loopback port, like any other venue. */
+/* The built-in simulated exchange, on a thread and a loop of its own: reached over its wire
+ * protocol on a loopback port, like any other venue. */
 #ifndef APP_SIM_THREAD_H
 #define APP_SIM_THREAD_H
 

@@ -36,8 +36,8 @@ struct trader;
 
 /* Restores what the store keeps, then starts the thread. */
 enum err trader_start(const struct trader_options *options, struct trader **out) ERR_MUST_USE;
-/* Ends sessions, waits for the store to finish what was handed to it, joins. Positions and bots stay as
- * they are: the next start goes on. ERR_IO: the journal is not whole. NULL is fine. */
+/* Ends sessions, waits for the store to finish what was handed to it, joins. Positions and bots
+ * stay as they are: the next start goes on. ERR_IO: the journal is not whole. NULL is fine. */
 enum err trader_stop(struct trader *t);
 
 #endif

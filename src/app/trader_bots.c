@@ -1,8 +1,8 @@
 /* Bots: restored from the store at start, made and steered by people later.
  *
- * A bot enters the engine in one go, once its venue knows its symbols and its history is fetched: ADD,
- * what the store kept, its candles, and START if a person wants it to run. Until then it does not
- * exist for the engine, so it can neither trade cold nor miss what came in between. */
+ * A bot enters the engine in one go, once its venue knows its symbols and its history is fetched:
+ * ADD, what the store kept, its candles, and START if a person wants it to run. Until then it does
+ * not exist for the engine, so it can neither trade cold nor miss what came in between. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -71,7 +71,8 @@ void trader_publish_bots(struct trader *t, bool all_holding)
 {
     for (uint32_t i = 0; all_holding && i < t->seat_count; i++)
         t->seats[i].changed |= t->seats[i].holds;
-    /* While the ring is full bots conflate: each is told as it is when there is room again, in turn. */
+    /* While the ring is full bots conflate: each is told as it is when there is room again,
+     * in turn. */
     for (uint32_t i = 0; i < t->seat_count && t->unsent_count == 0; i++) {
         if (t->seat_next >= t->seat_count) t->seat_next = 0;
         struct seat *seat = &t->seats[t->seat_next++];

@@ -27,8 +27,8 @@ enum {
     TRADER_PAPER_LATENCY_MS = 50,
     TRADER_PAPER_SLIPPAGE_TICKS = 1,
     TRADER_STORE_SLOTS = 1024,
-    /* Commands that wait for the store: entries are refused from the first, and a trader that cannot
-     * record what happened stops (CHECK) at the second. */
+    /* Commands that wait for the store: entries are refused from the first, and a trader that
+     * cannot record what happened stops (CHECK) at the second. */
     TRADER_BACKLOG_ENTRY_MAX = 4096,
     TRADER_BACKLOG_MAX = 65536,
     TRADER_TICK_MS = 50,
@@ -137,8 +137,8 @@ struct trader {
     struct store_command *backlog; /* ring: not pushed yet */
     uint32_t backlog_first, backlog_count;
     uv_async_t store_wake;
-    /* Orders up to here are with their venue, or never will be: the store acks them in order. One above
-     * is not asked for, because "not found" would be no proof: it may still be sent. */
+    /* Orders up to here are with their venue, or never will be: the store acks them in order. One
+     * above is not asked for, because "not found" would be no proof: it may still be sent. */
     uint64_t handed_id;
     /* The store did not take what happened to money: no entries until a restart, which recovers. */
     bool records_lost;

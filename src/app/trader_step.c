@@ -1,5 +1,5 @@
-/* The sequencer: numbers and dates every event, journals it, steps the engine, and carries out what the
- * engine answers. */
+/* The sequencer: numbers and dates every event, journals it, steps the engine, and carries out what
+ * the engine answers. */
 #include <string.h>
 
 #include "app/trader_state.h"
@@ -12,8 +12,8 @@ static const struct instrument *rules_of(const struct trader *t, uint16_t instru
     return &t->instruments[instrument];
 }
 
-/* The engine's answer to an order that we ourselves could not send. Stepped at the next tick, because
- * the engine is in the middle of a step. */
+/* The engine's answer to an order that we ourselves could not send. Stepped at the next tick,
+ * because the engine is in the middle of a step. */
 static void refuse(struct trader *t, const struct order *order)
 {
     CHECK(t->paper_events.count < t->paper_events.capacity);
@@ -29,7 +29,8 @@ static void refuse(struct trader *t, const struct order *order)
 static void place(struct trader *t, const struct order *order)
 {
     const struct instrument *rules = rules_of(t, order->instrument);
-    /* What protects is recorded as long as there is any room; what adds risk waits for better times. */
+    /* What protects is recorded as long as there is any room;
+     * what adds risk waits for better times. */
     if (order->purpose == PURPOSE_ENTRY && trader_store_busy(t)) {
         log_warn("entry_refused", "order=%llu reason=%s", (unsigned long long)order->id,
                  t->records_lost ? "store_refused" : "store_backlog");

@@ -1,4 +1,5 @@
-/* Between the engine's actions and the store thread: commands in order, and what follows from acks. */
+/* Between the engine's actions and the store thread: commands in order,
+ * and what follows from acks. */
 #include <stdlib.h>
 
 #include "app/trader_state.h"
@@ -23,8 +24,8 @@ static void never_sent(struct trader *t, const struct order *order, enum order_r
     trader_event(t, &event);
 }
 
-/* Nothing that the store refuses is expected: it is told aloud, and what it means for money is decided
- * here. */
+/* Nothing that the store refuses is expected: it is told aloud, and what it means for money is
+ * decided here. */
 static void placed(struct trader *t, const struct pending *what, const struct store_ack *ack)
 {
     t->handed_id = what->order.id;

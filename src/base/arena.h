@@ -19,8 +19,8 @@ struct arena {
 /* Takes `size` bytes from the system; the pages cost memory only once they are touched. */
 enum err arena_init(struct arena *a, size_t size) ERR_MUST_USE;
 void arena_deinit(struct arena *a);
-/* A zeroed array of `count` pieces of `size` bytes. Asking for more than arena_init took is a bug.
- */
+/* A zeroed array of `count` pieces of `size` bytes.
+ * Asking for more than arena_init took is a bug. */
 void *arena_take(struct arena *a, size_t count, size_t size);
 /* What arena_take(count, size) will use up: for adding up how large an arena must be. */
 size_t arena_need(size_t count, size_t size);

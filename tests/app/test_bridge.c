@@ -1,5 +1,5 @@
-/* The bridge between two real threads: every request answered once, publications in order, what does
- * not fit counted by the side that could not send it. */
+/* The bridge between two real threads: every request answered once, publications in order, what
+ * does not fit counted by the side that could not send it. */
 #include "cmocka_all.h"
 
 #include <stdlib.h>

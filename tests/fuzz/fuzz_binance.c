@@ -1,5 +1,5 @@
-/* Hostile bytes into every Binance decoder. The first byte picks the decoder; a market frame that is
- * accepted must mean the same to jansson. */
+/* Hostile bytes into every Binance decoder. The first byte picks the decoder; a market frame that
+ * is accepted must mean the same to jansson. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Candle files: whatever comes in, what is taken is sound, sorted and on its timeframe, and reads the
- * same again from its own kept lines. */
+/* Candle files: whatever comes in, what is taken is sound, sorted and on its timeframe, and reads
+ * the same again from its own kept lines. */
 #include "base/check.h"
 #include "service/research/candle_file.h"
 

@@ -1,5 +1,5 @@
-/* WebSocket frames: however a stream is cut, the decoder says the same; compressed messages stay within
- * their limit; what a header offers is answered or declined. */
+/* WebSocket frames: however a stream is cut, the decoder says the same; compressed messages stay
+ * within their limit; what a header offers is answered or declined. */
 #include "base/check.h"
 #include "base/hash.h"
 #include "io/net/utf8.h"

@@ -62,9 +62,9 @@ uint32_t engine_outbox_need(const struct engine_limits *limits);
  * up by one from 1 and time never going back. */
 void engine_step(struct engine *e, const struct event *in, struct outbox *out);
 
-/* Whether engine_step may be given this event: for events that come from a file and not from our own
- * drivers. Says nothing about whether it makes sense, only that it breaks no rule that the engine CHECKs.
- * The text of err_text names the rule. */
+/* Whether engine_step may be given this event: for events that come from a file and not from our
+ * own drivers. Says nothing about whether it makes sense, only that it breaks no rule that the
+ * engine CHECKs. The text of err_text names the rule. */
 bool engine_takes(const struct engine *e, const struct event *in);
 
 /* Room for one more bot with so many symbols; ask before BOT_COMMAND_ADD. */

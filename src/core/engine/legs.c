@@ -5,8 +5,8 @@
 #include "core/risk/day_budget.h"
 #include "core/risk/sizing.h"
 
-/* An exit that failed is tried again after this long; one that the venue rejects time after time (too
- * small for its filters, sold by somebody else), twice as long each time, up to the last. */
+/* An exit that failed is tried again after this long; one that the venue rejects time after time
+ * (too small for its filters, sold by somebody else), twice as long each time, up to the last. */
 enum { EXIT_RETRY_MS = 1000, EXIT_RETRY_LAST_MS = 60000 };
 
 static void explain(struct engine *e, const struct leg *leg, const struct decision *decision,
@@ -56,8 +56,8 @@ static enum why enter(struct engine *e, struct leg *leg, struct price price, str
     return WHY_SIGNAL;
 }
 
-/* What protects the position. Counted out only when the position, its peak or the rules changed: prices
- * come far more often. */
+/* What protects the position. Counted out only when the position, its peak or the rules changed:
+ * prices come far more often. */
 static const struct stop_levels *levels_of(const struct engine *e, struct leg *leg)
 {
     if (!leg->levels_known) {
@@ -74,7 +74,8 @@ static void raise_peak(struct leg *leg, struct price price)
     leg->levels_known = false;
 }
 
-/* A position restored from the store knows its peak as of its last fill; prices went on meanwhile. */
+/* A position restored from the store knows its peak as of its last fill;
+ * prices went on meanwhile. */
 static void recall_peak(struct leg *leg, const struct candle *c)
 {
     if (leg->position.open && c->open_ms >= leg->position.opened_ms) raise_peak(leg, c->high);

@@ -6,8 +6,8 @@
 #include "core/execution/position.h"
 #include "core/risk/day_budget.h"
 
-/* When to ask the venue about a live order that is not closed: first, and at most this far apart.
- */
+/* When to ask the venue about a live order that is not closed: first,
+ * and at most this far apart. */
 enum { QUERY_FIRST_MS = 2000, QUERY_LAST_MS = 60000 };
 
 static void schedule_query(struct engine *e, struct order_slot *slot)

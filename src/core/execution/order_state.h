@@ -3,8 +3,8 @@
  *   SENT --accept--> OPEN --cancel_sent--> CANCELING --canceled--> CANCELED
  *    | \               |                       |
  *    |  \--reject--> REJECTED                  |
- *    |                 +------ fill_rest ------+--> FILLED    (also from SENT, UNKNOWN, CANCELED,
- *    +--no_answer--> UNKNOWN                                   EXPIRED: a fill may overtake any news)
+ *    |                 +------ fill_rest ------+--> FILLED  (also from SENT, UNKNOWN, CANCELED,
+ *    +--no_answer--> UNKNOWN                                 EXPIRED: a fill may overtake any news)
  *                      |--accept--> OPEN
  *                      |--proved_absent, reject (late)--> REJECTED
  *   SENT, UNKNOWN, OPEN, CANCELING --expired--> EXPIRED, --canceled--> CANCELED

@@ -27,8 +27,8 @@ struct order_table {
 
 size_t order_table_need(uint32_t capacity);
 void order_table_init(struct order_table *t, struct arena *a, uint32_t capacity);
-/* A slot for a new order with this id (never used before); NULL when all slots hold working orders.
- */
+/* A slot for a new order with this id (never used before);
+ * NULL when all slots hold working orders. */
 struct order_slot *order_table_add(struct order_table *t, uint64_t id);
 /* NULL for an id that is not (or no longer) known. */
 struct order_slot *order_table_find(struct order_table *t, uint64_t id);

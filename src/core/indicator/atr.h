@@ -1,9 +1,9 @@
 /* Average true range after Wilder, incremental.
  *
  * The true range of a candle is the widest of high - low, |high - previous close| and
- * |low - previous close|; the first candle has no previous close and gives none. The average starts as
- * the plain mean of the first `period` ranges, then moves by (average * (period - 1) + range) / period:
- * TA-Lib's definition. A plain struct, copied freely. */
+ * |low - previous close|; the first candle has no previous close and gives none. The average starts
+ * as the plain mean of the first `period` ranges, then moves by (average * (period - 1) + range) /
+ * period: TA-Lib's definition. A plain struct, copied freely. */
 #ifndef CORE_INDICATOR_ATR_H
 #define CORE_INDICATOR_ATR_H
 

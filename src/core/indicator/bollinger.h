@@ -1,10 +1,10 @@
 /* Bollinger bands: the plain mean of the last `period` values, and `width` population standard
  * deviations above and below it, incremental.
  *
- * Mean and sum of squared deviations are updated together (Welford's recurrence with a value leaving),
- * which does not cancel as sums of squares do. As in sma.h, a second pair follows only the values of
- * this lap around the window and replaces the running pair when the lap ends, so rounding errors live
- * for one lap at most. */
+ * Mean and sum of squared deviations are updated together (Welford's recurrence with a value
+ * leaving), which does not cancel as sums of squares do. As in sma.h, a second pair follows only
+ * the values of this lap around the window and replaces the running pair when the lap ends, so
+ * rounding errors live for one lap at most. */
 #ifndef CORE_INDICATOR_BOLLINGER_H
 #define CORE_INDICATOR_BOLLINGER_H
 

@@ -1,8 +1,8 @@
 /* Exponential moving average, incremental: one multiplication and one addition of latency a value.
  *
- * Starts from the plain mean of the first `period` values, then value = x * k + value * (1 - k) with
- * k = 2 / (period + 1): TA-Lib's default. Values must be finite. A plain struct, copied freely; the same
- * values give the same bits in live, paper and backtest. */
+ * Starts from the plain mean of the first `period` values, then value = x * k + value * (1 - k)
+ * with k = 2 / (period + 1): TA-Lib's default. Values must be finite. A plain struct, copied
+ * freely; the same values give the same bits in live, paper and backtest. */
 #ifndef CORE_INDICATOR_EMA_H
 #define CORE_INDICATOR_EMA_H
 

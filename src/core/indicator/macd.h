@@ -1,9 +1,10 @@
-/* Moving average convergence / divergence (Appel): line = EMA(fast) - EMA(slow), signal = EMA of the
- * line, histogram = line - signal.
+/* Moving average convergence / divergence (Appel): line = EMA(fast) - EMA(slow), signal = EMA of
+ * the line, histogram = line - signal.
  *
  * Every EMA starts from the plain mean of its own first values: the fast one from the first `fast`
- * values of the series (TA-Lib starts it later, together with the slow one; the two agree once that has
- * decayed), the signal from the first `signal` values of the line. A plain struct, copied freely. */
+ * values of the series (TA-Lib starts it later, together with the slow one; the two agree once that
+ * has decayed), the signal from the first `signal` values of the line. A plain struct,
+ * copied freely. */
 #ifndef CORE_INDICATOR_MACD_H
 #define CORE_INDICATOR_MACD_H
 

@@ -1,10 +1,11 @@
-/* Relative strength index after Wilder ("New Concepts in Technical Trading Systems", 1978), incremental.
+/* Relative strength index after Wilder ("New Concepts in Technical Trading Systems", 1978),
+ * incremental.
  *
  * Average gain and average loss start as plain means of the first `period` changes, then move by
- * average = (average * (period - 1) + change) / period. The index is 100 * gain / (gain + loss), which
- * is 100 - 100 / (1 + gain / loss) with one division. With no loss it is 100, also when the price has
- * never moved at all: a dead market must not look oversold (TA-Lib says 0 there). Values must be
- * finite. A plain struct, copied freely. */
+ * average = (average * (period - 1) + change) / period. The index is 100 * gain / (gain + loss),
+ * which is 100 - 100 / (1 + gain / loss) with one division. With no loss it is 100, also when the
+ * price has never moved at all: a dead market must not look oversold (TA-Lib says 0 there). Values
+ * must be finite. A plain struct, copied freely. */
 #ifndef CORE_INDICATOR_RSI_H
 #define CORE_INDICATOR_RSI_H
 

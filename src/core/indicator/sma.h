@@ -1,8 +1,9 @@
 /* Simple moving average: the plain mean of the last `period` values, incremental.
  *
- * A running sum that adds what comes and subtracts what leaves gathers rounding errors without end. So a
- * second sum counts only the values of this lap around the window; when the lap ends it is the sum of
- * exactly the window's values and replaces the running one. Errors live for one lap at most. */
+ * A running sum that adds what comes and subtracts what leaves gathers rounding errors without end.
+ * So a second sum counts only the values of this lap around the window; when the lap ends it is the
+ * sum of exactly the window's values and replaces the running one.
+ * Errors live for one lap at most. */
 #ifndef CORE_INDICATOR_SMA_H
 #define CORE_INDICATOR_SMA_H
 

@@ -1,7 +1,7 @@
 /* The last `period` values of a series, in memory that the caller owns.
  *
- * For the averages that must know which value leaves. Kept out of their structs so that ten thousand
- * bots do not carry windows that their strategies never use. */
+ * For the averages that must know which value leaves. Kept out of their structs so that ten
+ * thousand bots do not carry windows that their strategies never use. */
 #ifndef CORE_INDICATOR_WINDOW_H
 #define CORE_INDICATOR_WINDOW_H
 
@@ -19,7 +19,8 @@ struct window {
     uint32_t count; /* <= period */
 };
 
-/* values: room for `period` doubles, alive as long as the window. period is 1..WINDOW_PERIOD_MAX. */
+/* values: room for `period` doubles, alive as long as the window.
+ * period is 1..WINDOW_PERIOD_MAX. */
 static inline void window_init(struct window *w, double *values, uint32_t period)
 {
     CHECK(period > 0 && period <= WINDOW_PERIOD_MAX);
@@ -44,7 +45,8 @@ static inline bool window_push(struct window *w, double x, double *left)
     return full;
 }
 
-/* After a push: the next value begins a new lap, and all values in the window came in on this one. */
+/* After a push: the next value begins a new lap,
+ * and all values in the window came in on this one. */
 static inline bool window_lap_ended(const struct window *w)
 {
     return w->at == 0;

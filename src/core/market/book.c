@@ -122,9 +122,9 @@ static bool apply_snapshot(struct book *b, const struct book_update *update)
            fill_half(b, SIDE_SELL, update->asks, update->ask_count);
 }
 
-/* How many levels are worse than `key`: where the level with that key is, or would be put in. Halves
- * what is left without a branch to mispredict. Half of all recorded changes are more than 80 levels
- * away from the best, so a linear search from there first is no faster. */
+/* How many levels are worse than `key`: where the level with that key is, or would be put in.
+ * Halves what is left without a branch to mispredict. Half of all recorded changes are more than 80
+ * levels away from the best, so a linear search from there first is no faster. */
 static inline uint32_t rank_of(const struct book_half *half, int64_t flip, int64_t key)
 {
     const struct level *low = half->levels;

@@ -1,13 +1,13 @@
 /* One instrument's order book: what is offered at which price, as the venue tells it.
  *
- * Each side is a sorted array with the best level at its end, because most changes happen near the best
- * price and then move little memory. Memory comes from an arena once, for levels_max levels a side; when
- * a side is full its worst level falls off and is counted, so deep levels are best effort and levels
- * near the top are exact.
+ * Each side is a sorted array with the best level at its end, because most changes happen near the
+ * best price and then move little memory. Memory comes from an arena once, for levels_max levels a
+ * side; when a side is full its worst level falls off and is counted, so deep levels are best
+ * effort and levels near the top are exact.
  *
- * A book takes deltas only after a snapshot. An update that cannot be true (crossed, unsound) empties
- * the book and marks it stale until the next snapshot: prices that are known to be wrong are never
- * shown. Gaps are found before this, by book_sync. Used by one thread. */
+ * A book takes deltas only after a snapshot. An update that cannot be true (crossed, unsound)
+ * empties the book and marks it stale until the next snapshot: prices that are known to be wrong
+ * are never shown. Gaps are found before this, by book_sync. Used by one thread. */
 #ifndef CORE_MARKET_BOOK_H
 #define CORE_MARKET_BOOK_H
 
@@ -83,9 +83,10 @@ static inline uint32_t book_count(const struct book *b, enum side side)
 /* Copies up to `max` levels of a side, best first; returns how many. */
 uint32_t book_side(const struct book *b, enum side side, struct level *out, uint32_t max);
 
-/* What an order of the taker would eat now: walks the opposite side from its best level while there is
- * quantity left and the price is within the limit (0 = any price). Writes price and eaten quantity of
- * each level, at most `max`, and returns how many; *left is what found no level. Changes nothing. */
+/* What an order of the taker would eat now: walks the opposite side from its best level while there
+ * is quantity left and the price is within the limit (0 = any price). Writes price and eaten
+ * quantity of each level, at most `max`, and returns how many; *left is what found no level.
+ * Changes nothing. */
 uint32_t book_take(const struct book *b, enum side taker, struct qty qty, struct price limit,
                    struct level *out, uint32_t max, struct qty *left);
 

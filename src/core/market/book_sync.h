@@ -4,9 +4,9 @@
  *     WAITING --snapshot not older than the first delta--> LIVE
  *     LIVE    --delta that starts after the next id------> WAITING
  *
- * Each delta covers the update ids first..last, a snapshot everything up to its last id. Pure: it holds
- * no frames. The feed keeps the deltas that it was told to buffer; after the snapshot is applied it
- * hands them in again, oldest first, and does with each what the verdict says. */
+ * Each delta covers the update ids first..last, a snapshot everything up to its last id. Pure: it
+ * holds no frames. The feed keeps the deltas that it was told to buffer; after the snapshot is
+ * applied it hands them in again, oldest first, and does with each what the verdict says. */
 #ifndef CORE_MARKET_BOOK_SYNC_H
 #define CORE_MARKET_BOOK_SYNC_H
 
@@ -19,9 +19,9 @@ enum book_sync_verdict {
     BOOK_SYNC_BUFFER, /* keep the delta until a snapshot is there */
     BOOK_SYNC_IGNORE, /* nothing in it that the book does not have */
     BOOK_SYNC_APPLY,
-    /* Of a delta: events were lost. Drop the book and all buffered deltas, buffer this one as the first,
-     * fetch a snapshot. Of a snapshot: it is older than the first buffered delta. Keep the buffer, fetch
-     * another. */
+    /* Of a delta: events were lost. Drop the book and all buffered deltas, buffer this one as the
+     * first, fetch a snapshot. Of a snapshot: it is older than the first buffered delta. Keep the
+     * buffer, fetch another. */
     BOOK_SYNC_RESYNC,
 };
 
@@ -39,8 +39,8 @@ void book_sync_init(struct book_sync *s);
 void book_sync_restart(struct book_sync *s);
 /* A delta whose ids are in the wrong order (first > last) counts as a gap. */
 enum book_sync_verdict book_sync_on_delta(struct book_sync *s, uint64_t first_id, uint64_t last_id);
-/* APPLY, RESYNC, or IGNORE when the book is live already. A snapshot may come before the first delta:
- * whatever is missing between the two shows as a gap at that delta. */
+/* APPLY, RESYNC, or IGNORE when the book is live already. A snapshot may come before the first
+ * delta: whatever is missing between the two shows as a gap at that delta. */
 enum book_sync_verdict book_sync_on_snapshot(struct book_sync *s, uint64_t last_id);
 
 #endif

@@ -1,8 +1,8 @@
 /* The last prints of one market, newest first.
  *
- * A ring in arena memory: a full tape forgets its oldest print. A venue counts its prints upward, so a
- * print whose id is not above the last one was seen before (a reconnect repeats some): it is refused and
- * counted. Used by one thread. */
+ * A ring in arena memory: a full tape forgets its oldest print. A venue counts its prints upward,
+ * so a print whose id is not above the last one was seen before (a reconnect repeats some): it is
+ * refused and counted. Used by one thread. */
 #ifndef CORE_MARKET_TAPE_H
 #define CORE_MARKET_TAPE_H
 

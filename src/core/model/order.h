@@ -53,8 +53,8 @@ enum order_input {
         ORDER_INPUT_COUNT
 };
 
-/* Why an order ended or was refused, for the store and for people. Venue codes are kept beside it.
- */
+/* Why an order ended or was refused, for the store and for people.
+ * Venue codes are kept beside it. */
 #define ORDER_REASONS(X)                                                                           \
     X(NONE, "")                                                                                    \
     X(VENUE_REJECTED, "venue_rejected")                                                            \

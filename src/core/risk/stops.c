@@ -4,8 +4,8 @@
 static int64_t away(int64_t price, int64_t ppm, const struct instrument *i, enum rounding mode)
 {
     int64_t level;
-    /* ppm is below 1,000,000 for stops and bounded for targets: a level that does not fit is none.
-     */
+    /* ppm is below 1,000,000 for stops and bounded for targets:
+     * a level that does not fit is none. */
     if (!units_part(price, PPM + ppm, mode, &level) || level <= 0) return 0;
     return i->tick.units > 0 ? units_to_step(level, i->tick.units, mode) : level;
 }

@@ -2,8 +2,8 @@
  *
  * The stop-loss and the target are distances from the average entry price, the trailing stop is a
  * distance from the highest price since entry and active from entry. A sell stop is rounded up to
- * the tick and a target down: the protective side. Of stop-loss and trailing the higher one counts.
- */
+ * the tick and a target down: the protective side.
+ * Of stop-loss and trailing the higher one counts. */
 #ifndef CORE_RISK_STOPS_H
 #define CORE_RISK_STOPS_H
 

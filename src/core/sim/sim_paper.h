@@ -14,8 +14,8 @@
  * - Fees are in quote, rounded up. Trade ids count up from a base.
  *
  * Pure: what happened comes in, events come out, appended to the caller's array; one call writes at
- * most sim_paper_events_max. The engine's order ids are the keys. One thread, memory from an arena.
- */
+ * most sim_paper_events_max. The engine's order ids are the keys. One thread,
+ * memory from an arena. */
 #ifndef CORE_SIM_SIM_PAPER_H
 #define CORE_SIM_SIM_PAPER_H
 

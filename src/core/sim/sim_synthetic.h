@@ -88,8 +88,8 @@ void synthetic_quote(struct synthetic *s, uint16_t symbol, int64_t time_ms, stru
 /* The trades of the second that starts at second * 1000 ms, in order; returns how many (>= 1). */
 uint32_t synthetic_trades(struct synthetic *s, uint16_t symbol, int64_t second,
                           struct synthetic_trade out[SYNTHETIC_TRADES_MAX]);
-/* The book that makers want at that step, best first; returns how many levels (SYNTHETIC_LEVELS).
- */
+/* The book that makers want at that step, best first;
+ * returns how many levels (SYNTHETIC_LEVELS). */
 uint32_t synthetic_levels(struct synthetic *s, uint16_t symbol, int64_t time_ms, enum side side,
                           struct level out[SYNTHETIC_LEVELS]);
 /* Candles open_ms = timeframe_floor(from_ms) and on; returns how many were written: count, but at
@@ -122,8 +122,8 @@ struct synthetic_driver {
 };
 
 /* Adds the instruments and the accounts "synthetic-maker" and "synthetic-taker" where they are
- * missing; the exchange needs room for 2 * SYNTHETIC_SYMBOLS * SYNTHETIC_LEVELS orders of theirs.
- */
+ * missing; the exchange needs room for 2 * SYNTHETIC_SYMBOLS * SYNTHETIC_LEVELS orders of
+ * theirs. */
 enum err synthetic_driver_init(struct synthetic_driver *d, struct synthetic *s,
                                struct sim_exchange *e) ERR_MUST_USE;
 /* Plays the market up to and including the step of now_ms: quotes, then trades, step by step. After

@@ -1,8 +1,8 @@
 /* How long to wait before the next try: exponential with full jitter.
  *
  * The n-th wait is even over 1 ms .. min(last, first * 2^n), so that many clients which lost a
- * server at the same moment do not come back at the same moment. Pure. Source: Brooker, "Exponential
- * backoff and jitter", AWS Architecture Blog, 2015. */
+ * server at the same moment do not come back at the same moment. Pure. Source: Brooker,
+ * "Exponential backoff and jitter", AWS Architecture Blog, 2015. */
 #ifndef IO_FEED_BACKOFF_H
 #define IO_FEED_BACKOFF_H
 

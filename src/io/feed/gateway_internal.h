@@ -4,8 +4,8 @@
  *   gateway_query.c   what became of an order: its state, its trades, its absence
  *   gateway_stream.c  the user stream
  *
- * The sink may close the gateway inside any callback: after telling it anything, is_closed is looked
- * at before the gateway is touched again. The memory goes when the loop comes round. */
+ * The sink may close the gateway inside any callback: after telling it anything, is_closed is
+ * looked at before the gateway is touched again. The memory goes when the loop comes round. */
 #ifndef IO_FEED_GATEWAY_INTERNAL_H
 #define IO_FEED_GATEWAY_INTERNAL_H
 

@@ -13,8 +13,8 @@
  *
  * Reconnects for ever: exponential backoff from RECONNECT_FIRST_MS to RECONNECT_LAST_MS with full
  * jitter, reset after RECONNECT_HEALTHY_MS of health. Silence of SILENCE_MS on a connection with
- * streams is a hang: STALE, then a new connection. Half-way a ping is sent, so that a quiet market is
- * not taken for a hang; but MARKET_DATA_SILENCE_MS without any message is one even so.
+ * streams is a hang: STALE, then a new connection. Half-way a ping is sent, so that a quiet market
+ * is not taken for a hang; but MARKET_DATA_SILENCE_MS without any message is one even so.
  *
  * Thread: that of the loop. */
 #ifndef IO_FEED_MARKET_SESSION_H

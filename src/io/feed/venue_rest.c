@@ -1,4 +1,5 @@
-/* A venue's REST line: requests wait by priority, leave when the budget allows, and are answered once. */
+/* A venue's REST line: requests wait by priority, leave when the budget allows,
+ * and are answered once. */
 #include "io/feed/venue_rest.h"
 
 #include <stdlib.h>

@@ -6,8 +6,8 @@
  * waits longer than its deadline is answered ERR_TIMEOUT, provably unsent. During a ban nothing
  * leaves at all. Nothing is ever sent twice.
  *
- * Clock: the venue's time minus ours, from GET time every VENUE_REST_CLOCK_INTERVAL_MS with the shortest round
- * trip of a few tries, and at once after a -1021.
+ * Clock: the venue's time minus ours, from GET time every VENUE_REST_CLOCK_INTERVAL_MS with the
+ * shortest round trip of a few tries, and at once after a -1021.
  *
  * Thread: that of the loop. */
 #ifndef IO_FEED_VENUE_REST_H

@@ -21,8 +21,8 @@
  * protocol refused), ERR_IO (the rest; on TLS also a stream cut without a close notice). A peer
  * that ends its half of the stream is treated as gone, after what waits has been flushed.
  *
- * The first conn makes the process ignore SIGPIPE, unless it has a handler: writing to a peer that is
- * gone is an error here, not a signal.
+ * The first conn makes the process ignore SIGPIPE, unless it has a handler: writing to a peer that
+ * is gone is an error here, not a signal.
  *
  * Thread: that of the loop. Source: RFC 9293; for TLS the OpenSSL manual, SSL over memory BIOs. */
 #ifndef IO_NET_CONN_H
@@ -113,8 +113,8 @@ uint64_t conn_written(const struct conn *c);
  * meanwhile. */
 void conn_pause(struct conn *c);
 void conn_resume(struct conn *c);
-/* Puts bytes back in front of the stream: they arrive by on_data, from the loop, before later ones.
- */
+/* Puts bytes back in front of the stream: they arrive by on_data, from the loop,
+ * before later ones. */
 enum err conn_unread(struct conn *c, struct slice bytes) ERR_MUST_USE;
 
 /* Flushes what waits, says goodbye, gives the peer CONN_LINGER_MS to end its side, closes. */

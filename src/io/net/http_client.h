@@ -82,8 +82,8 @@ enum err http_client_open(uv_loop_t *loop, const struct http_client_options *opt
  * returns. ERR_LIMIT (queue full, too large), ERR_INVALID (a header or target that could split the
  * request): nothing was sent and on_result will not come. */
 enum err http_client_send(struct http_client *c, const struct http_call *call) ERR_MUST_USE;
-/* Sees to it that one connection is open or opening. Its failure is silent: the next request tells.
- */
+/* Sees to it that one connection is open or opening. Its failure is silent:
+ * the next request tells. */
 void http_client_warm(struct http_client *c);
 /* Connections that are open and idle. */
 uint32_t http_client_idle_count(const struct http_client *c);

@@ -40,11 +40,11 @@ enum err http_head_split(struct slice head, struct slice *line,
 /* The first value of a name, any case; data is NULL where there is none. */
 struct slice http_header_get(const struct http_headers *headers, const char *name);
 size_t http_header_count(const struct http_headers *headers, const char *name);
-/* Whether a list such as "keep-alive, Upgrade" has the token, any case, in any line of that name.
- */
+/* Whether a list such as "keep-alive, Upgrade" has the token, any case,
+ * in any line of that name. */
 bool http_header_has_token(const struct http_headers *headers, const char *name, const char *token);
-/* True for a name and a value that may be written as they are: no control character, name a token.
- */
+/* True for a name and a value that may be written as they are: no control character,
+ * name a token. */
 bool http_header_is_valid(const struct http_header *header);
 /* Equal but for the case of ASCII letters. */
 bool http_text_equal(struct slice a, struct slice b);

@@ -49,8 +49,8 @@ enum err http_message_add(struct http_message *m, struct slice bytes) ERR_MUST_U
 /* Goes on as far as the bytes allow. At MESSAGE_HEAD it has filled line and headers. */
 enum message_progress http_message_read(struct http_message *m, struct slice *line,
                                         struct http_headers *headers);
-/* The stream has ended in order: MESSAGE_DONE for a body that lasts until then, else MESSAGE_FAULT.
- */
+/* The stream has ended in order: MESSAGE_DONE for a body that lasts until then,
+ * else MESSAGE_FAULT. */
 enum message_progress http_message_end(struct http_message *m);
 /* Cuts the current head again; it was clean before. */
 void http_message_head(const struct http_message *m, struct slice *line,

@@ -13,8 +13,8 @@
  * exactly one Host (HTTP/1.0: at most one). OPTIONS * is answered 204 here.
  *
  * A client that ends its side of the stream counts as gone.
- * Thread: that of the loop, replies too. Errors: see http_server_open; later ones are the client's.
- */
+ * Thread: that of the loop, replies too. Errors: see http_server_open;
+ * later ones are the client's. */
 #ifndef IO_NET_HTTP_SERVER_H
 #define IO_NET_HTTP_SERVER_H
 
@@ -25,8 +25,8 @@
 #include "io/net/conn.h"
 #include "io/net/http_head.h"
 
-/* Defaults of struct http_limits; when reached: the status beside it, then the connection closes.
- */
+/* Defaults of struct http_limits; when reached: the status beside it,
+ * then the connection closes. */
 #define HTTP_BODY_LIMIT          ((size_t)1 << 20) /* 413 */
 #define HTTP_HEAD_MS             10000             /* from the first byte to the empty line: 408 */
 #define HTTP_BODY_PROGRESS_MS    10000 /* in this time at least so many bytes of body: 408 */
@@ -109,8 +109,8 @@ void http_reply_send(struct http_reply *reply, const struct http_response *respo
 /* A short answer of one content type, copied. */
 void http_reply_text(struct http_reply *reply, int status, const char *content_type,
                      struct slice body);
-/* False once the client is gone: work for it may be spared, but the reply must still be answered.
- */
+/* False once the client is gone: work for it may be spared,
+ * but the reply must still be answered. */
 bool http_reply_is_alive(const struct http_reply *reply);
 /* Takes the connection over (a WebSocket, a stream of events) and ends the handle. The server
  * forgets the connection; it writes nothing to it, not even the answer to this request. Earlier

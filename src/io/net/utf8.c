@@ -37,9 +37,9 @@ static size_t ascii_run(const unsigned char *at, size_t size)
     return i;
 }
 
-/* Of a character beyond ASCII; 0: none can begin like this. The first byte says how many follow; only
- * the second has limits of its own: they shut out overlong forms (E0, F0), surrogates (ED) and what
- * lies above U+10FFFF (F4). */
+/* Of a character beyond ASCII; 0: none can begin like this. The first byte says how many follow;
+ * only the second has limits of its own: they shut out overlong forms (E0, F0), surrogates (ED) and
+ * what lies above U+10FFFF (F4). */
 static size_t character_size(const unsigned char *at, size_t size)
 {
     const unsigned char lead = at[0];

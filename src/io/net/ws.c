@@ -1,7 +1,7 @@
 /* The WebSocket connection: handshake, events from the decoder, goodbyes.
  *
- * What on_close will say is decided once, by the first cause (result_set), and told when the conn is
- * gone: so a ws always outlives the call that ends it. */
+ * What on_close will say is decided once, by the first cause (result_set), and told when the conn
+ * is gone: so a ws always outlives the call that ends it. */
 #include "io/net/ws.h"
 
 #include <stdio.h>
@@ -477,7 +477,8 @@ static enum err frame_send(struct ws *w, enum ws_opcode opcode, struct slice pay
     return conn_write_pieces(w->conn, pieces, payload.size > 0 ? 2 : 1);
 }
 
-/* RFC 6455 section 5.3 wants masks that nobody can foretell: the kernel's, fetched many at a time. */
+/* RFC 6455 section 5.3 wants masks that nobody can foretell: the kernel's,
+ * fetched many at a time. */
 static const unsigned char *mask_next(struct client *client)
 {
     if (client->mask_used == MASK_POOL_SIZE) {

@@ -264,8 +264,8 @@ static enum err inflate_part(struct ws_inflater *i, struct slice part, size_t en
     z->avail_in = (uInt)part.size;
     unsigned stream_end_count = 0;
     do {
-        /* one byte more than allowed, so that a message of exactly the limit differs from a longer
-         */
+        /* one byte more than allowed, so that a message of exactly the limit differs from a
+         * longer */
         size_t room = end - out->size + 1;
         if (room > INFLATE_STEP) room = INFLATE_STEP;
         char *at = buffer_reserve(out, room);

@@ -28,18 +28,19 @@ void ws_accept_make(struct slice key, char out[WS_ACCEPT_SIZE]);
 
 /* ---- client ---- */
 
-/* Appends the request. ERR_INVALID: a header that could split it, or that the handshake itself sets. */
+/* Appends the request. ERR_INVALID: a header that could split it,
+ * or that the handshake itself sets. */
 enum err ws_request_write(struct buffer *out, const struct url *url, const char *key, bool deflate,
                           const struct http_header *headers, size_t header_count) ERR_MUST_USE;
-/* Checks the head of the answer to a request with this key. ERR_INVALID: refused, with the status line
- * in the text; ERR_PARSE: not an answer to a WebSocket handshake. */
+/* Checks the head of the answer to a request with this key. ERR_INVALID: refused, with the status
+ * line in the text; ERR_PARSE: not an answer to a WebSocket handshake. */
 enum err ws_response_check(struct slice head, const char *key, bool deflate,
                            struct ws_agreement *out) ERR_MUST_USE;
 
 /* ---- server ---- */
 
-/* Checks a request; on an error *status is what to answer: 400, or 426 where it is not an upgrade to
- * WebSocket version 13. */
+/* Checks a request; on an error *status is what to answer: 400, or 426 where it is not an upgrade
+ * to WebSocket version 13. */
 enum err ws_request_check(const struct http_request *request, int *status) ERR_MUST_USE;
 /* Appends the 101 to a checked request. deflate: take the client's offer, if it made one. */
 void ws_response_write(struct buffer *out, const struct http_request *request, bool deflate,

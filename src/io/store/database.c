@@ -94,8 +94,8 @@ enum err database_run_i64(sqlite3_stmt *statement, int64_t *out)
     return err;
 }
 
-/* Nothing in the file is trusted to be harmless: a schema that somebody prepared cannot call functions
- * with side effects, and no statement can rewrite the schema's own tables. */
+/* Nothing in the file is trusted to be harmless: a schema that somebody prepared cannot call
+ * functions with side effects, and no statement can rewrite the schema's own tables. */
 static enum err configure(sqlite3 *db, enum database_access access, int busy_timeout_ms)
 {
     sqlite3_extended_result_codes(db, 1);

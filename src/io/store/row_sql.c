@@ -11,7 +11,8 @@
 /* The words of an enum, whichever it is. */
 typedef const char *(*name_fn)(unsigned value);
 
-/* Reads columns one after another. The first failure stays in err, and what is read after it is 0. */
+/* Reads columns one after another. The first failure stays in err,
+ * and what is read after it is 0. */
 struct columns {
     sqlite3_stmt *row;
     int next;

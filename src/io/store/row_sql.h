@@ -49,8 +49,8 @@ void bind_market(struct binder *b, const struct store_market *market);
 /* ERR_NO_MEMORY, or OK. A wrong count of values is a bug. */
 enum err bind_end(const struct binder *b) ERR_MUST_USE;
 
-/* Each reads the row that the statement stands on, whose columns begin with its list. ERR_PARSE names
- * the column that holds what this program cannot know or hold. */
+/* Each reads the row that the statement stands on, whose columns begin with its list. ERR_PARSE
+ * names the column that holds what this program cannot know or hold. */
 enum err row_bot(sqlite3_stmt *row, struct store_bot *out) ERR_MUST_USE;
 enum err row_totals(sqlite3_stmt *row, struct store_totals *out) ERR_MUST_USE;
 enum err row_position(sqlite3_stmt *row, struct store_position *out) ERR_MUST_USE;

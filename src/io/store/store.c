@@ -155,8 +155,8 @@ enum err store_begin(struct store *s)
     return OK;
 }
 
-/* Only a full disk and somebody else's lock are known to leave nothing behind: the last thing written
- * is the frame that makes the transaction valid. Of any other failure nobody knows. */
+/* Only a full disk and somebody else's lock are known to leave nothing behind: the last thing
+ * written is the frame that makes the transaction valid. Of any other failure nobody knows. */
 enum err store_commit(struct store *s)
 {
     enum err err = usable(s);
@@ -176,8 +176,8 @@ enum err store_commit(struct store *s)
 
 void store_rollback(struct store *s)
 {
-    /* What the failed statement told is worth more than what ROLLBACK may add, and a transaction that
-     * SQLite ended itself has nothing to roll back. */
+    /* What the failed statement told is worth more than what ROLLBACK may add, and a transaction
+     * that SQLite ended itself has nothing to roll back. */
     if (!sqlite3_get_autocommit(s->db)) {
         sqlite3_step(s->statements[ROLLBACK]);
         sqlite3_reset(s->statements[ROLLBACK]);
@@ -436,7 +436,8 @@ static enum err make_install_id(char out[INSTALL_ID_SIZE])
     return OK;
 }
 
-/* A transaction that a failure ended must not go on as single statements, each committed by itself. */
+/* A transaction that a failure ended must not go on as single statements,
+ * each committed by itself. */
 static enum err usable(struct store *s)
 {
     if (s->broken) {

@@ -11,9 +11,9 @@
  * - ERR_LIMIT: the disk is full. ERR_NO_MEMORY. ERR_TIMEOUT: somebody else holds the file for too
  *   long. Nothing was committed: store_rollback, then everything since store_begin may be tried
  *   again.
- * - ERR_IO: the disk or the file failed. From a write the same holds; from store_commit nobody knows
- *   whether it happened. The store then refuses every further write (ERR_IO) until it is closed and
- *   opened again, which finds out.
+ * - ERR_IO: the disk or the file failed. From a write the same holds; from store_commit nobody
+ *   knows whether it happened. The store then refuses every further write (ERR_IO) until it is
+ *   closed and opened again, which finds out.
  *
  * Memory: a store is on the heap and keeps its statements prepared. Thread: one at a time (in the
  * server: the store thread, after loading). Source: sqlite.org, wal.html and c3ref. */
@@ -42,8 +42,8 @@ enum err store_open(const char *path, int64_t now_ms, struct store **out) ERR_MU
 /* Rolls back what was not committed. NULL is fine. */
 void store_close(struct store *s);
 
-/* This installation's 8 characters of [a-z0-9], made at the first open: part of client order ids.
- */
+/* This installation's 8 characters of [a-z0-9], made at the first open:
+ * part of client order ids. */
 const char *store_install_id(const struct store *s);
 /* Whether a failed commit or a broken file stopped all writing. */
 bool store_is_broken(const struct store *s);

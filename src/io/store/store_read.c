@@ -9,8 +9,8 @@
 #include "io/store/store.h"
 
 /* Every list has three statements: where a page begins (the time of the row before it), the page of
- * all bots, the page of one. Two texts, not one with "or bot_id is any", so that each walks an index
- * in order and stops after `limit` rows. */
+ * all bots, the page of one. Two texts, not one with "or bot_id is any", so that each walks an
+ * index in order and stops after `limit` rows. */
 #define PLACE(table) "SELECT created_ms FROM " table " WHERE user_id = ?1 AND id = ?2"
 #define PAGE(table, columns, filter)                                                               \
     "SELECT " columns " FROM " table " WHERE user_id = ?1 AND " filter                             \

@@ -13,8 +13,8 @@
 #include "base/err.h"
 #include "io/store/row.h"
 
-/* The most rows of a page; a larger limit is a bug of the caller, who checks what people ask for.
- */
+/* The most rows of a page; a larger limit is a bug of the caller,
+ * who checks what people ask for. */
 #define STORE_PAGE_MAX 1000
 
 struct store_page {

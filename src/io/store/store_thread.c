@@ -151,9 +151,9 @@ static void *run(void *argument)
     }
 }
 
-/* `sleeping` is exchanged, not stored and loaded, on both sides: of two exchanges one comes second and
- * sees what the other side did before its own, so either the store thread sees the push or the producer
- * sees it sleeping. The system call is made only in that case. */
+/* `sleeping` is exchanged, not stored and loaded, on both sides: of two exchanges one comes second
+ * and sees what the other side did before its own, so either the store thread sees the push or the
+ * producer sees it sleeping. The system call is made only in that case. */
 static void wake_store(struct store_thread *t)
 {
     if (!atomic_exchange(&t->sleeping, false)) return;
@@ -197,7 +197,8 @@ static void execute_batch(struct store_thread *t, uint32_t count)
     }
 }
 
-/* OK: committed, and every result tells of its own command. Else nothing of it may be told as done. */
+/* OK: committed, and every result tells of its own command.
+ * Else nothing of it may be told as done. */
 static enum err try_together(struct store_thread *t, uint32_t count)
 {
     enum err err = store_begin(t->store);

@@ -9,9 +9,9 @@
  * - A full ring refuses the push, and the caller is told: the trade thread then takes no new
  *   entries. Commands whose ack was not popped yet count as waiting, so an ack always has room.
  * - A batch that fails is tried again command by command, so that one that cannot be done does not
- *   take the others with it; where somebody else holds the file, all get ERR_TIMEOUT. A failed commit
- *   is different: nobody knows what is on the disk, so the whole batch and everything after it is
- *   acked ERR_IO (see store.h), and only a reopened store goes on.
+ *   take the others with it; where somebody else holds the file, all get ERR_TIMEOUT. A failed
+ *   commit is different: nobody knows what is on the disk, so the whole batch and everything after
+ *   it is acked ERR_IO (see store.h), and only a reopened store goes on.
  *
  * Threads: start, push, pop_ack and stop from one thread (trade); wake is called on the store
  * thread and must only signal (uv_async_send). While the thread runs, nobody else touches the

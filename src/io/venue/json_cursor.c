@@ -191,8 +191,8 @@ bool cursor_decimal(struct json_cursor *c, unsigned scale, int64_t *out)
            cursor_refuse(c, "decimal malformed or beyond its scale");
 }
 
-/* Is it digits, and perhaps a dot with digits on both sides? *rest: are there others than zeros from
- * `kept` on? */
+/* Is it digits, and perhaps a dot with digits on both sides? *rest: are there others than zeros
+ * from `kept` on? */
 static bool is_unsigned_decimal(struct slice text, size_t whole, size_t kept, bool *rest)
 {
     *rest = false;

@@ -76,12 +76,12 @@ bool cursor_i64(struct json_cursor *c, int64_t *out);
 bool cursor_u64(struct json_cursor *c, uint64_t *out);
 /* A quoted decimal, as exchanges write prices: exact in units of 10^-scale, else a failure. */
 bool cursor_decimal(struct json_cursor *c, unsigned scale, int64_t *out);
-/* As cursor_decimal for values >= 0, but digits beyond the scale are rounded and *exact tells of it: for
- * market data, which may be finer than the rules of today. */
+/* As cursor_decimal for values >= 0, but digits beyond the scale are rounded and *exact tells of
+ * it: for market data, which may be finer than the rules of today. */
 bool cursor_decimal_rounded(struct json_cursor *c, unsigned scale, enum rounding mode, int64_t *out,
                             bool *exact);
-/* As cursor_decimal_rounded, but a value too large becomes INT64_MAX: for limits, where rounding goes to
- * the safe side. */
+/* As cursor_decimal_rounded, but a value too large becomes INT64_MAX: for limits, where rounding
+ * goes to the safe side. */
 bool cursor_decimal_limit(struct json_cursor *c, unsigned scale, enum rounding mode, int64_t *out);
 bool cursor_bool(struct json_cursor *c, bool *out);
 bool cursor_null(struct json_cursor *c);

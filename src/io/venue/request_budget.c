@@ -37,7 +37,8 @@ static int64_t window_end(const struct request_window *w, int64_t length_ms)
     return (w->number + 1) * length_ms;
 }
 
-/* Does `more` still fit the share? An unknown limit (0) lets nothing through: read the limits first. */
+/* Does `more` still fit the share? An unknown limit (0) lets nothing through:
+ * read the limits first. */
 static bool fits(uint64_t used, uint32_t more, uint32_t limit, uint8_t share)
 {
     return (used + more) * 100 <= (uint64_t)limit * share;
@@ -93,8 +94,8 @@ bool request_budget_take(struct request_budget *b, enum request_priority priorit
     return true;
 }
 
-/* An answer that crossed the turn of a minute may tell the count of either side: one at least as high as
- * the old window's last count is taken for the old window's. */
+/* An answer that crossed the turn of a minute may tell the count of either side: one at least as
+ * high as the old window's last count is taken for the old window's. */
 static bool is_of_old_window(const struct request_budget *b, const struct request_ticket *ticket,
                              int64_t used_weight)
 {

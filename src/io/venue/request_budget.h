@@ -80,8 +80,8 @@ void request_budget_init(struct request_budget *b, const struct request_limits *
 bool request_budget_take(struct request_budget *b, enum request_priority priority, uint32_t weight,
                          bool order, int64_t now_ms, struct request_ticket *ticket,
                          int64_t *retry_ms);
-/* The answer came, or none ever will. used_weight: X-MBX-USED-WEIGHT-1M, -1 where there was none.
- */
+/* The answer came, or none ever will. used_weight: X-MBX-USED-WEIGHT-1M,
+ * -1 where there was none. */
 void request_budget_settle(struct request_budget *b, const struct request_ticket *ticket,
                            int64_t used_weight, int64_t now_ms);
 /* X-MBX-ORDER-COUNT-10S and -1D of an answer, -1 where there was none. */

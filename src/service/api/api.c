@@ -1,4 +1,5 @@
-/* The server: requests to their routes, publications to the board and to those who wait for them. */
+/* The server: requests to their routes, publications to the board and to those who wait for
+ * them. */
 #include "service/api/api.h"
 
 #include <stdio.h>

@@ -74,7 +74,8 @@ void board_on_publication(struct board *b, const struct publication *p);
 const struct board_market *board_market(const struct board *b, uint16_t instrument);
 const struct board_market *board_find(const struct board *b, enum venue venue, const char *symbol);
 const struct board_bot *board_bot(const struct board *b, uint64_t bot_id);
-/* The first bot with an id of at least bot_id: its place in bots[], bot_count when there is none. */
+/* The first bot with an id of at least bot_id: its place in bots[],
+ * bot_count when there is none. */
 uint32_t board_bot_place(const struct board *b, uint64_t bot_id);
 /* age 0 is the newest; NULL when there are not so many. */
 const struct board_decision *board_decision(const struct board_bot *bot, uint32_t age);

@@ -81,12 +81,12 @@ void call_options(struct call *call, const char *allow);
 /* Logs what failed inside, under the call's id, and answers 500. */
 void call_failed(struct call *call, const char *what, const char *cause);
 
-/* Asks the desk; answers 503 and returns false where it takes no more. request->user is the call.
- */
+/* Asks the desk; answers 503 and returns false where it takes no more.
+ * request->user is the call. */
 bool call_ask(struct call *call, struct desk_request *request);
 
-/* Goes on in on_news with the next book of call->instrument or totals of call->bot_id, whichever are
- * set, or in on_late when wait_ms pass before. */
+/* Goes on in on_news with the next book of call->instrument or totals of call->bot_id, whichever
+ * are set, or in on_late when wait_ms pass before. */
 void call_wait(struct call *call, uint32_t wait_ms, void (*on_news)(struct call *call),
                void (*on_late)(struct call *call));
 

@@ -96,8 +96,8 @@ void history_trades(struct call *call, const struct http_request *request)
     list_send(call, &list, page.limit, err);
 }
 
-/* Writes a bot's open positions from leg `first` on; false when the page was full before the end.
- */
+/* Writes a bot's open positions from leg `first` on;
+ * false when the page was full before the end. */
 static bool list_bot(struct listing *list, const struct board *board, const struct board_bot *bot,
                      uint32_t first, uint32_t limit)
 {

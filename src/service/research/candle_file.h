@@ -2,8 +2,8 @@
  * names file, line and cause. Nothing is sorted, filled in, rounded or guessed.
  *
  * Columns. A header names them, in any case: open, high, low, close, volume, and for the time the
- * first of open_time_ms, open_time, timestamp, datetime, date, time that is there; other columns are
- * ignored. A file that begins with a digit has no header and must be a Binance archive of 12
+ * first of open_time_ms, open_time, timestamp, datetime, date, time that is there; other columns
+ * are ignored. A file that begins with a digit has no header and must be a Binance archive of 12
  * columns. Fields are separated by commas and not quoted; lines end in LF or CRLF, and the last one
  * may lack its end as long as all its columns are there. A byte order mark is skipped.
  *

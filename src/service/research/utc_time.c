@@ -7,8 +7,8 @@
 
 enum { DAY_MS = 86400000, CYCLE_DAYS = 146097, CYCLE_YEARS = 400, EPOCH_DAY = 719468 };
 
-/* Years start on 1 March, so that the leap day is the last: month 0 is March. EPOCH_DAY is 1970-01-01
- * counted from 0000-03-01. */
+/* Years start on 1 March, so that the leap day is the last: month 0 is March. EPOCH_DAY is
+ * 1970-01-01 counted from 0000-03-01. */
 static int64_t days_of(int64_t year, unsigned month, unsigned day)
 {
     const int64_t y = month <= 2 ? year - 1 : year;

@@ -1,8 +1,8 @@
-/* One request, whichever way it came: REST or WebSocket API. Handlers read its parameters, write their
- * answer as JSON and know nothing of the transport.
+/* One request, whichever way it came: REST or WebSocket API. Handlers read its parameters, write
+ * their answer as JSON and know nothing of the transport.
  *
- * Getters refuse with Binance's code and text and return false; a handler that got false returns false
- * itself. Parameters that an endpoint does not know are refused before its handler runs. */
+ * Getters refuse with Binance's code and text and return false; a handler that got false returns
+ * false itself. Parameters that an endpoint does not know are refused before its handler runs. */
 #ifndef SERVICE_SIMSERVER_CALL_H
 #define SERVICE_SIMSERVER_CALL_H
 
@@ -71,7 +71,8 @@ bool call_decimal(struct call *c, const char *name, unsigned scale, int64_t *out
 bool call_interval(struct call *c, enum timeframe *out);
 /* Optional: "" when absent. -1100 for other characters than [a-zA-Z0-9-_], or more than 36. */
 bool call_client_id(struct call *c, const char *name, char out[CLIENT_ID_SIZE]);
-/* The instruments of symbol or symbols; all of them when neither is there. *single: symbol was given. */
+/* The instruments of symbol or symbols; all of them when neither is there. *single:
+ * symbol was given. */
 bool call_symbols(struct call *c, uint16_t out[CALL_SYMBOLS_MAX], unsigned *count, bool *single);
 
 #endif

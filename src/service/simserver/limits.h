@@ -1,8 +1,9 @@
 /* Request weights by address, and order counts of the account, in windows aligned to the clock.
  *
- * Over the weight: 429 until the minute ends. An address that insists (LIMITS_INSIST requests after its
- * 429) is banned: 418 for LIMITS_BAN_FIRST_MS, doubling with each ban up to LIMITS_BAN_LAST_MS. Known
- * are the last LIMITS_ADDRESSES addresses; the one unused for longest is forgotten. One thread. */
+ * Over the weight: 429 until the minute ends. An address that insists (LIMITS_INSIST requests after
+ * its 429) is banned: 418 for LIMITS_BAN_FIRST_MS, doubling with each ban up to LIMITS_BAN_LAST_MS.
+ * Known are the last LIMITS_ADDRESSES addresses; the one unused for longest is forgotten.
+ * One thread. */
 #ifndef SERVICE_SIMSERVER_LIMITS_H
 #define SERVICE_SIMSERVER_LIMITS_H
 

@@ -1,7 +1,8 @@
-/* What the market shows: recent trades, klines, 24 h figures, depth, over either of the two markets.
+/* What the market shows: recent trades, klines, 24 h figures, depth,
+ * over either of the two markets.
  *
- * Trades are kept per instrument in a ring, so are aggregates: trades of one taker order at one price
- * (in a recording: consecutive ones of one time, side and price). */
+ * Trades are kept per instrument in a ring, so are aggregates: trades of one taker order at one
+ * price (in a recording: consecutive ones of one time, side and price). */
 #ifndef SERVICE_SIMSERVER_MARKET_DATA_H
 #define SERVICE_SIMSERVER_MARKET_DATA_H
 
@@ -53,8 +54,8 @@ uint64_t market_history_first(const struct market_history *h, uint64_t count);
 
 /* The market's own time: of the last step, or of the last recorded trade served. */
 int64_t market_time(const struct simserver *s, uint16_t instrument);
-/* Candles from_ms and on, at most count, the last one as it stands at market_time. Returns how many. One
- * call covers at most SYNTHETIC_SPAN_S_MAX. */
+/* Candles from_ms and on, at most count, the last one as it stands at market_time. Returns how
+ * many. One call covers at most SYNTHETIC_SPAN_S_MAX. */
 uint32_t market_klines(struct simserver *s, uint16_t instrument, enum timeframe timeframe,
                        int64_t from_ms, uint32_t count, struct synthetic_candle *out);
 /* What was traded in [from_ms, to market_time]; trades 0 when nothing was. */

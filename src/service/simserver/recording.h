@@ -3,9 +3,10 @@
  *     {"recv_ns":1723161253937085768,"msg":{"stream":"btcusdt@trade","data":{…}}}
  *     {"recv_s":1633998512.320639,"rest":"/api/v3/depth?symbol=NKNUSDT&limit=1000","msg":{…}}
  *
- * All lines are checked at open: JSON, times in order, depth and trades readable with 8 decimals. Several
- * files play side by side, each from its own first line. Books start from each symbol's first recorded
- * snapshot and go on with the deltas served; after a gap in the recorded ids, from the next snapshot. */
+ * All lines are checked at open: JSON, times in order, depth and trades readable with 8 decimals.
+ * Several files play side by side, each from its own first line. Books start from each symbol's
+ * first recorded snapshot and go on with the deltas served; after a gap in the recorded ids,
+ * from the next snapshot. */
 #ifndef SERVICE_SIMSERVER_RECORDING_H
 #define SERVICE_SIMSERVER_RECORDING_H
 

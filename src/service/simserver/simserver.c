@@ -1,4 +1,5 @@
-/* The server as a whole: start, the tick that moves the market, what the exchange tells, saving, end. */
+/* The server as a whole: start, the tick that moves the market, what the exchange tells, saving,
+ * end. */
 #include "service/simserver/simserver.h"
 
 #include <errno.h>

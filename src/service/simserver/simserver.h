@@ -1,29 +1,30 @@
 /* The simulated exchange on a port: Binance spot's wire protocol over core/sim.
  *
- * One port, prefix /binance: REST /binance/api/v3, streams /binance/ws and /binance/stream, WebSocket
- * API /binance/ws-api/v3. Used by `tradebot sim` and, on a thread of its own, by `tradebot serve`.
+ * One port, prefix /binance: REST /binance/api/v3, streams /binance/ws and /binance/stream,
+ * WebSocket API /binance/ws-api/v3. Used by `tradebot sim` and, on a thread of its own,
+ * by `tradebot serve`.
  *
  * Two markets
- * - Synthetic: made by a seed, trading all the time. Klines and 24 h figures are functions of (seed,
- *   time) alone, so people's own trades show in trades and books, but not in them.
+ * - Synthetic: made by a seed, trading all the time. Klines and 24 h figures are functions of
+ *   (seed, time) alone, so people's own trades show in trades and books, but not in them.
  * - Recording: frames of files as JSON lines, served byte for byte to those who subscribed to their
- *   stream. It begins with the first subscriber and ends with a quiet market. A stream that is not in
- *   the recording stays silent. Depth is the recorded snapshot brought forward by what was served;
- *   trades and klines are made of the recorded prints served so far, in recorded time. People's
- *   orders trade against a copy of the best SIMSERVER_MIRROR_LEVELS levels a side of that book, which
- *   is laid anew with every order and, while orders of theirs are open, every tick; the recorded
- *   frames do not show them.
+ *   stream. It begins with the first subscriber and ends with a quiet market. A stream that is not
+ *   in the recording stays silent. Depth is the recorded snapshot brought forward by what was
+ *   served; trades and klines are made of the recorded prints served so far, in recorded time.
+ *   People's orders trade against a copy of the best SIMSERVER_MIRROR_LEVELS levels a side of that
+ *   book, which is laid anew with every order and, while orders of theirs are open, every tick; the
+ *   recorded frames do not show them.
  *
- * Served: what the table in endpoints.c lists; anything else is 404. Rules of Binance that hold here:
- * signing (HMAC, Ed25519), timestamps, weights with 429 and 418, order counts, filters, error codes and
- * texts, 5 messages a second and 24 hours a stream connection.
+ * Served: what the table in endpoints.c lists; anything else is 404. Rules of Binance that hold
+ * here: signing (HMAC, Ed25519), timestamps, weights with 429 and 418, order counts, filters, error
+ * codes and texts, 5 messages a second and 24 hours a stream connection.
  *
- * With a state folder, accounts, open orders, lists and trades survive a restart: written SAVE_DELAY_MS
- * after a change and at close, by rename. Memory for each client is bounded: one that does not read is
- * cut.
+ * With a state folder, accounts, open orders, lists and trades survive a restart: written
+ * SAVE_DELAY_MS after a change and at close, by rename. Memory for each client is bounded: one that
+ * does not read is cut.
  *
- * Everything runs on the loop given; one thread. Source: Binance spot API documents, state of 2026-07.
- */
+ * Everything runs on the loop given; one thread. Source: Binance spot API documents,
+ * state of 2026-07. */
 #ifndef SERVICE_SIMSERVER_SIMSERVER_H
 #define SERVICE_SIMSERVER_SIMSERVER_H
 
@@ -64,7 +65,8 @@ struct simserver_options {
     const char *address; /* NULL: 127.0.0.1 */
     uint16_t port;       /* 0: the system picks */
     uint64_t seed;       /* of the synthetic market */
-    /* Not 0: a recording instead. speed: 1 recorded time, 10 ten times faster, 0 as fast as clients read. */
+    /* Not 0: a recording instead. speed: 1 recorded time, 10 ten times faster,
+     * 0 as fast as clients read. */
     const char *const *recordings;
     unsigned recording_count;
     double speed;
@@ -95,8 +97,8 @@ struct simserver_counters {
     bool recording_ended; /* false while frames of a recording are still to be served */
 };
 
-/* ERR_EXISTS: the port is taken. ERR_PARSE: a recording or the saved state is damaged, with "file:line:".
- * ERR_INVALID: both were well formed but cannot be. */
+/* ERR_EXISTS: the port is taken. ERR_PARSE: a recording or the saved state is damaged, with
+ * "file:line:". ERR_INVALID: both were well formed but cannot be. */
 enum err simserver_open(uv_loop_t *loop, const struct simserver_options *options,
                         struct simserver **out) ERR_MUST_USE;
 void simserver_info(const struct simserver *s, struct simserver_info *out);

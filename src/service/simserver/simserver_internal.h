@@ -101,8 +101,8 @@ struct endpoint {
 
 const struct endpoint *endpoint_of_path(struct slice method, struct slice path);
 const struct endpoint *endpoint_of_api(struct slice method);
-/* Everything that comes before and behind the handler: charge, parameters, key, signature, time. The
- * payload is what was signed. False: refused. */
+/* Everything that comes before and behind the handler: charge, parameters, key, signature, time.
+ * The payload is what was signed. False: refused. */
 bool endpoint_run(struct call *c, struct limits_address *address, struct slice api_key,
                   struct slice payload);
 /* The account of a call's key, from its parameters (WebSocket API) or header. */

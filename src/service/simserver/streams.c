@@ -1,9 +1,9 @@
 /* Market streams: who subscribed to what, and control messages.
  *
- * A topic is a stream by its name, with its subscribers. Its frame is built once, and sent to all, raw
- * or wrapped with the stream's name as each connection wants it. Names that mean nothing are
- * acknowledged and stay silent, as at Binance; so are all names but the recorded ones when the market
- * is a recording. */
+ * A topic is a stream by its name, with its subscribers. Its frame is built once, and sent to all,
+ * raw or wrapped with the stream's name as each connection wants it. Names that mean nothing are
+ * acknowledged and stay silent, as at Binance; so are all names but the recorded ones when the
+ * market is a recording. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

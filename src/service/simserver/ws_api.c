@@ -1,7 +1,7 @@
 /* The WebSocket API: requests as JSON messages, and user data streams.
  *
- * Events of the account go to each connection that subscribed, wrapped with its subscription id, in the
- * order in which the exchange told them. */
+ * Events of the account go to each connection that subscribed, wrapped with its subscription id, in
+ * the order in which the exchange told them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -713,8 +713,8 @@ static void bar(struct desk *d, int64_t open, int64_t high, int64_t low, int64_t
 static void test_engine__backtest_paper_and_live_decide_alike(void **state)
 {
     (void)state;
-    /* One market and one set of fills and acknowledgements, told to an engine as each driver sets it
-     * up: without explanations, on paper, and live. */
+    /* One market and one set of fills and acknowledgements, told to an engine as each driver sets
+     * it up: without explanations, on paper, and live. */
     struct engine_limits quiet = limits;
     quiet.explain = false;
     struct desk desks[3] = {desk_open(), desk_open(), desk_open()};

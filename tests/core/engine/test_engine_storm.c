@@ -1,6 +1,6 @@
-/* The engine in bad weather: random bots, prices and days, and a venue that answers late, twice, out
- * of order or not at all. After every event the books of the engine must agree with those kept here
- * from what was told, and at the end every bot stops flat. */
+/* The engine in bad weather: random bots, prices and days, and a venue that answers late, twice,
+ * out of order or not at all. After every event the books of the engine must agree with those kept
+ * here from what was told, and at the end every bot stops flat. */
 #include "cmocka_all.h"
 
 #include <stdlib.h>

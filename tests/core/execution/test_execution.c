@@ -9,8 +9,8 @@
 #include "core/execution/order_table.h"
 #include "core/execution/position.h"
 
-/* The whole table once more, written down by hand from the diagram: rows are states, columns inputs in
- * the order accept, reject, no_answer, proved_absent, fill_part, fill_rest, cancel_sent,
+/* The whole table once more, written down by hand from the diagram: rows are states, columns inputs
+ * in the order accept, reject, no_answer, proved_absent, fill_part, fill_rest, cancel_sent,
  * cancel_refused, canceled, expired. s u o c F C E R are the states, '.' is impossible. */
 static const char *const expected[ORDER_STATE_COUNT] = {
     [ORDER_IMPOSSIBLE] = "..........", [ORDER_SENT] = "oRuRoF..CE",

@@ -171,7 +171,8 @@ static void test_window__of_one_value_hands_it_back(void **state)
     assert_true(window_lap_ended(&w));
 }
 
-/* Mean and population deviation of the last `period` of `count` values, in long double, two passes. */
+/* Mean and population deviation of the last `period` of `count` values, in long double,
+ * two passes. */
 static void naive_moments(const double *series, size_t count, uint32_t period, long double *mean,
                           long double *deviation)
 {

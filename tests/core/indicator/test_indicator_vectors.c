@@ -112,8 +112,8 @@ static void test_indicator__own_vectors_in_every_row(void **state)
     }
 }
 
-/* Stock.Indicators: its seeds are ours, so every row agrees, from the first value on. It computes in
- * doubles itself. Its average true range keeps the range of row 0 out, as ours does. */
+/* Stock.Indicators: its seeds are ours, so every row agrees, from the first value on. It computes
+ * in doubles itself. Its average true range keeps the range of row 0 out, as ours does. */
 static void test_indicator__stock_indicators_in_every_row(void **state)
 {
     (void)state;
@@ -217,10 +217,11 @@ static void run_tulip(const char *name, const struct series *in, unsigned row, s
     }
 }
 
-/* sma, bbands and rsi agree in every value. ema and macd start from the first value there and agree once
- * that has decayed: the difference is 0.015 after 8 rows of ema 5, 0.04 after 52 rows of macd. atr counts
- * the first candle's high - low, which in these rows is just the mean, so it agrees from our first value
- * on. The numbers are a book's, rounded to three to five decimals, some of them wrongly. */
+/* sma, bbands and rsi agree in every value. ema and macd start from the first value there and agree
+ * once that has decayed: the difference is 0.015 after 8 rows of ema 5, 0.04 after 52 rows of macd.
+ * atr counts the first candle's high - low, which in these rows is just the mean, so it agrees from
+ * our first value on. The numbers are a book's, rounded to three to five decimals,
+ * some of them wrongly. */
 static void test_indicator__tulip_book_values(void **state)
 {
     (void)state;

@@ -112,8 +112,8 @@ static void test_book_sync__restart_forgets_the_buffer_and_keeps_the_count(void 
     assert_int_equal(book_sync_on_snapshot(&s, 7), BOOK_SYNC_APPLY);
 }
 
-/* A venue's ids are cut into deltas; some are lost, some come twice. The book that follows the verdicts
- * must hold exactly the ids 1..last_id, checked by counting. */
+/* A venue's ids are cut into deltas; some are lost, some come twice. The book that follows the
+ * verdicts must hold exactly the ids 1..last_id, checked by counting. */
 static void test_book_sync__applied_ids_are_complete_whatever_is_lost(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* Orders against a scripted venue: what every outcome proves, and what is asked until there is proof. */
+/* Orders against a scripted venue: what every outcome proves,
+ * and what is asked until there is proof. */
 #include "cmocka_all.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* A small HTTP server for the public request corpora: GET and POST /health, on a port that it prints. */
+/* A small HTTP server for the public request corpora: GET and POST /health,
+ * on a port that it prints. */
 #include <signal.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* What the tests of io/net share: a loop that runs until something is true, a raw peer that sends and
- * collects bytes, and certificates made on the spot. */
+/* What the tests of io/net share: a loop that runs until something is true, a raw peer that sends
+ * and collects bytes, and certificates made on the spot. */
 #ifndef TESTS_IO_NET_NET_FIXTURE_H
 #define TESTS_IO_NET_NET_FIXTURE_H
 

@@ -28,8 +28,8 @@ static void report_acks(struct store_thread *t, int out)
     }
 }
 
-/* Places and fills orders without end. Command 2n places order n, 2n + 1 books its fill, after which
- * the bot has n trades and a position of n. */
+/* Places and fills orders without end. Command 2n places order n, 2n + 1 books its fill, after
+ * which the bot has n trades and a position of n. */
 static void work(const struct fixture *f, uint64_t bot, uint64_t first, int out)
 {
     sem_t woken;

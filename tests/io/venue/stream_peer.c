@@ -20,7 +20,8 @@ struct instrument stream_peer_instrument(const char *symbol, uint16_t index, uns
     return i;
 }
 
-/* Whole and part as two numbers, the part filled up with zeros; *rest: digits that the scale cuts off. */
+/* Whole and part as two numbers, the part filled up with zeros; *rest:
+ * digits that the scale cuts off. */
 static bool read_decimal(const json_t *value, unsigned scale, __int128 *units, bool *rest)
 {
     char part[32];

@@ -4,8 +4,8 @@
 
 #include "io/venue/binance/binance_stream.h"
 
-/* NULL when the frame that we accepted as `ours` is sound JSON and says the same to jansson; else what
- * is wrong. `table` gives the scales. */
+/* NULL when the frame that we accepted as `ours` is sound JSON and says the same to jansson; else
+ * what is wrong. `table` gives the scales. */
 const char *stream_peer_compare(struct slice frame, const struct binance_symbols *table,
                                 const struct binance_frame *ours);
 /* An instrument with those scales, for a table of symbols. */

@@ -1,4 +1,5 @@
-/* REST answers: the real lists of symbols against jansson, klines, depth, orders, trades, balances. */
+/* REST answers: the real lists of symbols against jansson, klines, depth, orders, trades,
+ * balances. */
 #include "cmocka_all.h"
 
 #include <jansson.h>

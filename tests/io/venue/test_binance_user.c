@@ -190,7 +190,8 @@ static void test_user__fixtures_of_other_people_are_read(void **state)
     recording_close(&r);
 }
 
-/* Whatever is damaged: no crash, and a fill only ever with a price, a quantity and an asset for its fee. */
+/* Whatever is damaged: no crash, and a fill only ever with a price,
+ * a quantity and an asset for its fee. */
 static void test_user__damaged_reports_are_refused_or_sound(void **state)
 {
     (void)state;

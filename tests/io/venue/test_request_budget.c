@@ -115,8 +115,8 @@ static void test_budget__unknown_limits_let_nothing_out(void **state)
     assert_true(request_budget_take(&b, REQUEST_CANCEL, 1, false, noon, &ticket, &retry));
 }
 
-/* A model venue counts what reaches it within its own minutes. With its counts told in order the budget
- * never goes over the limit, and during a ban nothing at all arrives. */
+/* A model venue counts what reaches it within its own minutes. With its counts told in order the
+ * budget never goes over the limit, and during a ban nothing at all arrives. */
 static void test_budget__random_histories_never_exceed_the_venue(void **state)
 {
     (void)state;

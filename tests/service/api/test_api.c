@@ -243,7 +243,8 @@ static void test_ready__follows_the_trade_thread_and_venues(void **state)
     world_close(w);
 }
 
-/* Reads the text strictly: each sample's family was declared before it, once, with HELP and TYPE. */
+/* Reads the text strictly: each sample's family was declared before it, once,
+ * with HELP and TYPE. */
 static unsigned parse_metrics(char *text)
 {
     char family[128] = "", name[128], type[16], help[256];

@@ -1,5 +1,5 @@
-/* What the tests of the simulated exchange's server share: a server with a clock of its own, requests
- * to it, and WebSocket clients that keep what they hear. */
+/* What the tests of the simulated exchange's server share: a server with a clock of its own,
+ * requests to it, and WebSocket clients that keep what they hear. */
 #ifndef TESTS_SERVICE_SIMSERVER_SIM_FIXTURE_H
 #define TESTS_SERVICE_SIMSERVER_SIM_FIXTURE_H
 

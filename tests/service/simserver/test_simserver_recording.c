@@ -1,4 +1,5 @@
-/* Recordings: byte for byte, a book at any moment, clear errors, orders against the recorded book. */
+/* Recordings: byte for byte, a book at any moment, clear errors,
+ * orders against the recorded book. */
 #include "sim_fixture.h"
 
 #include "cmocka_all.h"

@@ -5,9 +5,9 @@
 
 #include "base/check.h"
 
-/* Codes that a 4xx answer carries when the matching engine has not taken the request. The codes of which
- * the venue itself says "unknown" (-1000, -1001, -1006, -1007), and -1008 (overloaded: it may have got
- * further), are left out on purpose, as is every code that the documents do not list. */
+/* Codes that a 4xx answer carries when the matching engine has not taken the request. The codes of
+ * which the venue itself says "unknown" (-1000, -1001, -1006, -1007), and -1008 (overloaded: it may
+ * have got further), are left out on purpose, as is every code that the documents do not list. */
 static const int32_t definite_codes[] = {
     -1002, -1013, -1014, -1016, -1020, -1022, -1100, -1101, -1102, -1103, -1104, -1105,
     -1106, -1108, -1111, -1112, -1114, -1115, -1116, -1117, -1118, -1119, -1120, -1121,
@@ -108,8 +108,8 @@ static void classify_success(const struct binance_outcome *outcome, const struct
     set_verdict(out, BINANCE_ACCEPTED, ORDER_REASON_NONE);
 }
 
-/* Only these statuses come from the part of the venue that knows orders. 403 is the firewall, 409 and
- * 5xx mean that something was done in part or nobody knows. */
+/* Only these statuses come from the part of the venue that knows orders. 403 is the firewall, 409
+ * and 5xx mean that something was done in part or nobody knows. */
 static bool status_may_prove(int status)
 {
     return status == 400 || status == 401 || status == 404 || status == 418 || status == 429;

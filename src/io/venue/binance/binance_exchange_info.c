@@ -1,8 +1,8 @@
 /* GET exchangeInfo: the list of symbols with their filters.
  *
- * A filter's decimals can only be read once the scales are known, and the tick and step that say the
- * scales may come anywhere in the list; so a symbol's filters are kept as raw slices and read in the
- * end. */
+ * A filter's decimals can only be read once the scales are known, and the tick and step that say
+ * the scales may come anywhere in the list; so a symbol's filters are kept as raw slices and read
+ * in the end. */
 #include <string.h>
 
 #include "io/venue/binance/binance_rest.h"

@@ -74,8 +74,8 @@ void binance_key_deinit(struct binance_key *k)
     OPENSSL_cleanse(k, sizeof *k);
 }
 
-/* The prepared context starts again with the same key: nothing is allocated, and the two hash states of
- * the key are not computed again. */
+/* The prepared context starts again with the same key: nothing is allocated, and the two hash
+ * states of the key are not computed again. */
 static enum err sign_hmac(struct binance_key *k, struct slice payload,
                           char out[BINANCE_SIGNATURE_SIZE])
 {

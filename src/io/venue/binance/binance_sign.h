@@ -1,9 +1,9 @@
 /* Signing Binance requests: HMAC-SHA256 or Ed25519.
  *
- * struct binance_key is the only place where a secret lives. It has no printer, must not be copied, and
- * is wiped by binance_key_deinit. The HMAC context is prepared once, so that a message costs the hashing
- * of its bytes and little more. One thread at a time. Source: Binance rest-api.md, "SIGNED endpoint
- * security"; web-socket-api.md, "Request security". */
+ * struct binance_key is the only place where a secret lives. It has no printer, must not be copied,
+ * and is wiped by binance_key_deinit. The HMAC context is prepared once, so that a message costs
+ * the hashing of its bytes and little more. One thread at a time. Source: Binance rest-api.md,
+ * "SIGNED endpoint security"; web-socket-api.md, "Request security". */
 #ifndef IO_VENUE_BINANCE_SIGN_H
 #define IO_VENUE_BINANCE_SIGN_H
 
@@ -45,8 +45,8 @@ void binance_key_deinit(struct binance_key *k);
 enum err binance_sign(struct binance_key *k, struct slice payload,
                       char out[BINANCE_SIGNATURE_SIZE]) ERR_MUST_USE;
 
-/* Finishes a query string that starts at `from` in out: appends recvWindow, timestamp and the signature
- * over all of it. timestamp_ms is the venue's time. */
+/* Finishes a query string that starts at `from` in out: appends recvWindow, timestamp and the
+ * signature over all of it. timestamp_ms is the venue's time. */
 enum err binance_sign_query(struct binance_key *k, struct buffer *out, size_t from,
                             int64_t timestamp_ms) ERR_MUST_USE;
 
@@ -56,8 +56,8 @@ struct binance_parameter {
     bool number; /* written without quotes */
 };
 
-/* Appends {"apiKey":…,…,"signature":…}: the parameters given plus apiKey and timestamp, sorted by name,
- * signed as name=value joined by '&'. ERR_INVALID for a value that JSON would have to escape;
+/* Appends {"apiKey":…,…,"signature":…}: the parameters given plus apiKey and timestamp, sorted by
+ * name, signed as name=value joined by '&'. ERR_INVALID for a value that JSON would have to escape;
  * ERR_LIMIT for more than BINANCE_PARAMETERS_MAX with those two. */
 enum err binance_sign_parameters(struct binance_key *k, struct buffer *out,
                                  const struct binance_parameter *parameters, size_t count,

@@ -1,8 +1,8 @@
 /* Straight-line reading of the frequent frames.
  *
- * Every byte is compared or read as a digit, so a frame that gets through is sound JSON and sound UTF-8
- * by construction. Nothing here reports an error: what is not the known shape goes to the tolerant path,
- * which decides. */
+ * Every byte is compared or read as a digit, so a frame that gets through is sound JSON and sound
+ * UTF-8 by construction. Nothing here reports an error: what is not the known shape goes to the
+ * tolerant path, which decides. */
 #include "io/venue/binance/binance_straight.h"
 
 #include <string.h>
@@ -59,7 +59,8 @@ static inline bool take_decimal(struct walk *w, unsigned scale, int64_t *out)
     return true;
 }
 
-/* The symbol behind its opening quote, and the closing quote: the one expected, else found in the table. */
+/* The symbol behind its opening quote, and the closing quote: the one expected,
+ * else found in the table. */
 static inline bool take_symbol(struct walk *w, const struct binance_decoder *d,
                                const struct binance_symbol **symbol)
 {

@@ -209,8 +209,8 @@ static uint64_t letter_bits(const char *letters)
     return bits;
 }
 
-/* The next key that is one of `letters`, others skipped; '\0' at the end or on failure, and at the end
- * all letters must have been there. */
+/* The next key that is one of `letters`, others skipped; '\0' at the end or on failure, and at the
+ * end all letters must have been there. */
 static char next_letter(struct json_cursor *c, const char *letters, uint64_t *seen)
 {
     struct slice key;

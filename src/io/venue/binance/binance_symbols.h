@@ -1,8 +1,8 @@
 /* The instruments that a Binance session knows, found by the name that a frame carries.
  *
- * A hash table in the caller's memory (about half a megabyte); adding happens at start, finding on every
- * frame. Binance writes one symbol in two ways: "BTCUSDT" in events, "btcusdt" in stream names; both are
- * kept and compared exactly. One thread. */
+ * A hash table in the caller's memory (about half a megabyte); adding happens at start, finding on
+ * every frame. Binance writes one symbol in two ways: "BTCUSDT" in events, "btcusdt" in stream
+ * names; both are kept and compared exactly. One thread. */
 #ifndef IO_VENUE_BINANCE_SYMBOLS_H
 #define IO_VENUE_BINANCE_SYMBOLS_H
 

@@ -217,7 +217,8 @@ static uint8_t report_reason(struct slice refusal)
     return ORDER_REASON_VENUE_REJECTED;
 }
 
-/* What an execution type says; TRADE says it by its fill, REPLACED and partial prevention say nothing. */
+/* What an execution type says; TRADE says it by its fill,
+ * REPLACED and partial prevention say nothing. */
 static void set_news(const struct report *r, struct binance_execution *out)
 {
     const bool ended = r->status == BINANCE_STATUS_EXPIRED_IN_MATCH;
