@@ -264,7 +264,9 @@ void world_close(struct world *w)
 
 static void read_answer(struct answer *a, const struct raw_peer *p)
 {
-    a->text = strndup(p->got.data ? p->got.data : "", p->got.size);
+    a->text = calloc(1, p->got.size + 1);
+    assert_non_null(a->text);
+    if (p->got.size) memcpy(a->text, p->got.data, p->got.size);
     if (sscanf(a->text, "HTTP/1.1 %d", &a->status) != 1) fail_msg("no HTTP answer: %s", a->text);
     char *end = strstr(a->text, "\r\n\r\n");
     assert_non_null(end);
