@@ -10,7 +10,7 @@
 #include "core/model/money.h"
 #include "service/simserver/simserver.h"
 
-enum { RECORDINGS_MAX = 16, ADDRESS_SIZE = 64, SEED_STANDARD = 1 };
+enum { RECORDINGS_MAX = 16, ADDRESS_SIZE = 64, SEED_STANDARD = 1, SPEED_STANDARD = 1 };
 
 enum { FLAG_LISTEN, FLAG_SEED, FLAG_RECORDING, FLAG_SPEED };
 
@@ -19,6 +19,13 @@ static const struct flag flags[] = {
     [FLAG_SEED] = {"seed", "N", "of the synthetic market (1)"},
     [FLAG_RECORDING] = {"recording", "FILE", "frames to play instead; may be given again"},
     [FLAG_SPEED] = {"speed", "X", "of a recording: 1 recorded time, 10 ten times, max (1)"},
+};
+
+static const char *const wants[] = {
+    [FLAG_LISTEN] = "must be ADDRESS:PORT, as 127.0.0.1:9100",
+    [FLAG_SEED] = "must be a whole number, 0 or more",
+    [FLAG_RECORDING] = "16 recordings are the most",
+    [FLAG_SPEED] = "must be above 0 and at most 1000000, or max",
 };
 
 static const struct options options = {
@@ -51,6 +58,7 @@ static bool read_listen(const char *text, struct request *r)
     if (size == 0 || size >= sizeof r->address) return false;
     memcpy(r->address, text, size);
     r->address[size] = '\0';
+    if (strcmp(r->address, "localhost") == 0) snprintf(r->address, sizeof r->address, "127.0.0.1");
     r->server.port = (uint16_t)port;
     return true;
 }
@@ -61,7 +69,7 @@ static bool read_speed(const char *text, double *out)
     *out = 0;
     if (strcmp(text, "max") == 0) return true;
     *out = strtod(text, &end);
-    return *text && !*end && isfinite(*out) && *out >= 0 && *out <= 1e6;
+    return *text && !*end && isfinite(*out) && *out > 0 && *out <= 1e6;
 }
 
 static bool read_seed(const char *text, uint64_t *out)
@@ -127,24 +135,26 @@ static int serve(const struct request *r)
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
     if (!err) return 0;
-    fprintf(stderr, "tradebot sim: %s\n", err_text());
-    return EXIT_USAGE;
+    const int status = options_failed(&options);
+    return err == ERR_INVALID ? EXIT_USAGE : status;
 }
 
 int cmd_sim(int argc, char **argv)
 {
     struct request r = {
         .address = "127.0.0.1",
-        .server = {.port = 9100, .seed = SEED_STANDARD, .speed = 1},
+        .server = {.port = 9100, .seed = SEED_STANDARD, .speed = SPEED_STANDARD},
     };
     const char *value;
     int flag;
     while ((flag = options_next(&options, argc, argv, &value)) >= 0)
         if (!read_flag(&r, flag, value))
-            return options_usage(&options, "--%s: '%.200s' is not what it takes: %s",
-                                 flags[flag].name, value, flags[flag].help);
+            return options_usage(&options, "--%s '%.200s': %s", flags[flag].name, value,
+                                 wants[flag]);
     if (flag == OPTIONS_HELP) return 0;
     if (flag == OPTIONS_WRONG) return EXIT_USAGE;
+    if (r.server.speed != SPEED_STANDARD && !r.server.recording_count)
+        return options_usage(&options, "--speed is for a recording: give --recording FILE too");
     r.server.address = r.address;
     r.server.recordings = r.recordings;
     return serve(&r);

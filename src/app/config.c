@@ -70,6 +70,7 @@ static enum err parse_listen(const struct setting *s, struct config *c, const ch
     if (size >= sizeof c->host) return bad(s, value, "the address is too long");
     memcpy(c->host, value, size);
     c->host[size] = '\0';
+    if (strcmp(c->host, "localhost") == 0) snprintf(c->host, sizeof c->host, "127.0.0.1");
     c->port = (uint16_t)port;
     if (!url_host_is_loopback(c->host))
         return bad(s, value,
@@ -138,7 +139,7 @@ static enum err load_line(struct config *c, char *line)
     char *text = trim(line);
     if (*text == '\0' || *text == '#') return OK;
     char *equals = strchr(text, '=');
-    if (!equals) return err_set(ERR_INVALID, "no '=' in it");
+    if (!equals) return err_set(ERR_INVALID, "'%.40s' is no KEY=value", text);
     *equals = '\0';
     char *value = trim(equals + 1);
     const size_t size = strlen(value);
