@@ -27,9 +27,11 @@ tsan: ## build-tsan/: clang with the thread sanitizer
 	@script/bootstrap build test full
 	@script/build tsan
 
-full: test clang tsan ## the second tier: script/test, then the tests by clang and with the thread sanitizer
+full: test clang tsan ## the second tier: also by clang, with the thread sanitizer, 500 kills, SOAK=600 seconds under load
 	@script/run-tests build-clang
-	@script/run-tests build-tsan
+	@BINARY=$(CURDIR)/build-tsan/tradebot KILLS=10 script/run-tests build-tsan tests/system/test_*
+	@BINARY=$(CURDIR)/build/tradebot KILLS=500 tests/system/test_kill
+	@BINARY=$(CURDIR)/build/tradebot SOAK=$(or $(SOAK),600) tests/system/soak
 
 fuzz: ## fuzzers for SECONDS=30 each; ONLY=decimal runs one
 	@script/bootstrap build test full
