@@ -35,7 +35,6 @@ enum {
     TRADER_STATUS_MS = 1000,
     TRADER_WARM_UP_EXTRA = 50, /* candles of history beyond a strategy's own warm-up */
     TRADER_PATIENCE_MS = 5000, /* of a person, for a venue that does not answer */
-    TRADER_RETRY_MS = 2000,    /* for what a venue could not answer at start */
 };
 
 /* One venue as the trader reaches it. */
@@ -118,7 +117,6 @@ struct trader {
     uint64_t seq;
     int64_t time_ms;
     struct journal_writer *journal;
-    enum err journal_err;
 
     struct line lines[VENUE_COUNT];
     struct instrument *instruments; /* by engine index */

@@ -52,7 +52,6 @@ static void fuzz_rest(struct slice body)
     static struct instrument instruments[16];
     static struct candle candles[16];
     static struct level levels[64];
-    static struct print prints[16];
     static struct binance_order orders[16];
     static struct binance_my_trade mine[16];
     static struct binance_balance balances[16];
@@ -64,7 +63,6 @@ static void fuzz_rest(struct slice body)
     enum err err = binance_read_exchange_info(body, VENUE_BINANCE, instruments, 16, &info);
     err |= binance_read_klines(body, &btc, candles, 16, &count);
     err |= binance_read_depth(body, &btc, levels, 64, &depth);
-    err |= binance_read_trades(body, &btc, prints, 16, &count);
     err |= binance_read_orders(body, &table, orders, 16, &count, &foreign);
     err |= binance_read_my_trades(body, &btc, mine, 16, &count);
     err |= binance_read_account(body, balances, 16, &account);

@@ -218,12 +218,6 @@ void engine_working_orders(const struct engine *e,
         callback(context, &e->orders.slots[e->orders.working[i]].order);
 }
 
-const struct instrument *engine_instrument(const struct engine *e, uint16_t index)
-{
-    CHECK(index < e->limits.instruments && e->markets[index].known);
-    return &e->markets[index].rules;
-}
-
 const struct book *engine_book(const struct engine *e, uint16_t index)
 {
     CHECK(index < e->limits.instruments);

@@ -78,7 +78,6 @@ const struct order *engine_order(const struct engine *e, uint64_t order_id);
 void engine_working_orders(const struct engine *e,
                            void (*callback)(void *context, const struct order *order),
                            void *context);
-const struct instrument *engine_instrument(const struct engine *e, uint16_t index);
 const struct book *engine_book(const struct engine *e, uint16_t index);
 uint64_t engine_next_order_id(const struct engine *e);
 uint64_t engine_seq(const struct engine *e); /* of the last event */

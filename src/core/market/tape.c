@@ -17,11 +17,6 @@ size_t tape_need(uint32_t capacity)
     return arena_need(capacity, sizeof(struct print));
 }
 
-void tape_clear(struct tape *t)
-{
-    t->count = t->next = 0;
-}
-
 bool tape_add(struct tape *t, const struct print *print)
 {
     const struct print *newest = tape_at(t, 0);

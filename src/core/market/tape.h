@@ -26,7 +26,6 @@ struct tape {
 void tape_init(struct tape *t, struct arena *arena, uint32_t capacity);
 /* What tape_init takes from its arena. */
 size_t tape_need(uint32_t capacity);
-void tape_clear(struct tape *t);
 /* False for a print that was seen before. */
 bool tape_add(struct tape *t, const struct print *print);
 /* age 0 is the newest; NULL when there are not so many. Good until the next tape_add. */

@@ -57,14 +57,6 @@ const char *bot_state_name(enum bot_state state)
     return state_names[state];
 }
 
-bool bot_state_parse(const char *text, enum bot_state *out)
-{
-    unsigned index;
-    if (!find(state_names, BOT_STATE_COUNT, text, &index)) return false;
-    *out = (enum bot_state)index;
-    return true;
-}
-
 const char *bot_reason_name(enum bot_reason reason)
 {
     CHECK(reason < BOT_REASON_COUNT);

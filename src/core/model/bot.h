@@ -58,7 +58,6 @@ struct bot_config {
 const char *sizing_kind_name(enum sizing_kind kind);
 bool sizing_kind_parse(const char *text, enum sizing_kind *out);
 const char *bot_state_name(enum bot_state state);
-bool bot_state_parse(const char *text, enum bot_state *out);
 const char *bot_reason_name(enum bot_reason reason); /* "" for none */
 
 #endif

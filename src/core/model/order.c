@@ -57,16 +57,6 @@ const char *order_state_name(enum order_state state)
     return NAME_OF(state_names, state);
 }
 
-bool order_state_parse(const char *text, enum order_state *out)
-{
-    for (unsigned i = 0; i < ORDER_STATE_COUNT; i++) {
-        if (strcmp(text, state_names[i]) != 0) continue;
-        *out = (enum order_state)i;
-        return true;
-    }
-    return false;
-}
-
 bool order_state_is_closed(enum order_state state)
 {
     return state == ORDER_FILLED || state == ORDER_CANCELED || state == ORDER_EXPIRED ||

@@ -113,8 +113,6 @@ const char *liquidity_name(enum liquidity liquidity);
 const char *order_state_name(enum order_state state);
 const char *order_input_name(enum order_input input);
 const char *order_reason_name(enum order_reason reason);
-/* The inverse, for what the store kept; false for an unknown word. */
-bool order_state_parse(const char *text, enum order_state *out);
 /* No news is expected from the venue any more (late fills may still come). */
 bool order_state_is_closed(enum order_state state);
 

@@ -68,11 +68,6 @@ int64_t sim_book_fill(struct sim_book *b, uint32_t node, int64_t qty);
 /* Quantity at a price; 0 when there is none. */
 int64_t sim_book_qty_at(const struct sim_book *b, enum side side, int64_t price);
 
-static inline bool sim_book_is_empty(const struct sim_book *b, enum side side)
-{
-    return b->sides[side].count == 0;
-}
-
 /* The depth-th best level, 0 the best; NULL past the last. Good until the book changes. */
 static inline const struct sim_level *sim_book_level(const struct sim_book *b, enum side side,
                                                      uint32_t depth)

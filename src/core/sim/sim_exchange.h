@@ -215,9 +215,6 @@ uint32_t sim_exchange_fills(const struct sim_exchange *e, const struct sim_fill_
 /* By id, or by client id where list_id is SIM_NO_ID; NULL when not known. */
 const struct sim_list *sim_exchange_list(const struct sim_exchange *e, uint32_t account,
                                          uint64_t list_id, const char *client_id);
-/* Oldest first; open ones only, or all that are kept. */
-uint32_t sim_exchange_lists(const struct sim_exchange *e, uint32_t account, bool open_only,
-                            const struct sim_list **out, uint32_t max);
 struct sim_balance sim_exchange_balance(const struct sim_exchange *e, uint32_t account,
                                         uint16_t asset);
 /* Best first; also the update id that the levels belong to. */

@@ -207,16 +207,6 @@ static void act(struct sim_paper *p, struct paper_order *o, struct paper_events 
     end(o);
 }
 
-int64_t sim_paper_due_ms(const struct sim_paper *p)
-{
-    int64_t due = INT64_MAX;
-    for (uint32_t i = 0; i < p->count; i++) {
-        const int64_t own = due_of(&p->orders[i]);
-        if (own < due) due = own;
-    }
-    return due;
-}
-
 void sim_paper_on_time(struct sim_paper *p, int64_t time_ms, struct paper_events *out)
 {
     for (;;) {

@@ -79,7 +79,5 @@ void sim_paper_on_print(struct sim_paper *p, uint16_t instrument, const struct p
                         int64_t time_ms, struct paper_events *out);
 /* Orders and cancels whose latency has passed act. The other calls do this first, too. */
 void sim_paper_on_time(struct sim_paper *p, int64_t time_ms, struct paper_events *out);
-/* When on_time is due next; INT64_MAX for never. */
-int64_t sim_paper_due_ms(const struct sim_paper *p);
 
 #endif

@@ -154,30 +154,6 @@ const struct sim_list *sim_exchange_list(const struct sim_exchange *e, uint32_t 
     return NULL;
 }
 
-static void insert_list(const struct sim_list **out, uint32_t count, const struct sim_list *l)
-{
-    uint32_t at = count;
-    for (; at > 0 && out[at - 1]->id > l->id; at--) out[at] = out[at - 1];
-    out[at] = l;
-}
-
-uint32_t sim_exchange_lists(const struct sim_exchange *e, uint32_t account, bool open_only,
-                            const struct sim_list **out, uint32_t max)
-{
-    CHECK(account < e->account_count);
-    const struct sim_account *a = &e->accounts[account];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < e->config.lists_max && count < max; i++) {
-        const struct sim_list *l = &e->lists[i];
-        if (l->id != SIM_NO_ID && l->account == account) insert_list(out, count++, l);
-    }
-    if (open_only) return count;
-    const uint64_t first = ring_first(a->lists_count, e->config.history_max);
-    for (uint64_t at = a->lists_count; at > first && count < max; at--)
-        insert_list(out, count++, &a->lists[(at - 1) % e->config.history_max]);
-    return count;
-}
-
 struct sim_balance sim_exchange_balance(const struct sim_exchange *e, uint32_t account,
                                         uint16_t asset)
 {

@@ -155,11 +155,6 @@ uint32_t http_client_idle_count(const struct http_client *c)
     return count;
 }
 
-uint32_t http_client_queue_count(const struct http_client *c)
-{
-    return c->queue_count;
-}
-
 void http_client_close(struct http_client *c)
 {
     if (!c) return;

@@ -87,8 +87,6 @@ enum err http_client_send(struct http_client *c, const struct http_call *call) E
 void http_client_warm(struct http_client *c);
 /* Connections that are open and idle. */
 uint32_t http_client_idle_count(const struct http_client *c);
-/* Requests that wait for a connection. */
-uint32_t http_client_queue_count(const struct http_client *c);
 /* Answers every outstanding request with ERR_CLOSED inside the call, drops the connections. NULL is
  * fine. */
 void http_client_close(struct http_client *c);

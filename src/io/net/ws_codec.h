@@ -47,7 +47,6 @@ enum ws_code {
     WS_CODE_POLICY = 1008,
     WS_CODE_TOO_BIG = 1009,
     WS_CODE_INTERNAL = 1011,
-    WS_CODE_TRY_LATER = 1013,
 };
 
 /* Whose frames are masked follows from the role: a client masks, a server does not. */

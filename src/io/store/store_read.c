@@ -22,7 +22,6 @@
 
 enum query {
     BOT_ONE,
-    ORDER_ONE,
     BOTS_PLACE,
     BOTS_ALL,
     ORDERS_PLACE,
@@ -44,7 +43,6 @@ struct store_reader {
 
 static const char *const query_texts[QUERY_COUNT] = {
     [BOT_ONE] = "SELECT " BOT_COLUMNS " FROM bots WHERE user_id = ?1 AND id = ?2" LIVING,
-    [ORDER_ONE] = "SELECT " ORDER_COLUMNS " FROM orders WHERE user_id = ?1 AND id = ?2",
     [BOTS_PLACE] = PLACE("bots"),
     [BOTS_ALL] = PAGE("bots", BOT_COLUMNS, OF_ALL LIVING),
     [ORDERS_PLACE] = PLACE("orders"),
@@ -94,16 +92,6 @@ enum err store_read_bot(struct store_reader *r, uint64_t user_id, uint64_t bot_i
     sqlite3_stmt *query = r->queries[BOT_ONE];
     enum err err = find_one(query, user_id, bot_id);
     if (!err) err = row_bot(query, out);
-    sqlite3_reset(query);
-    return err;
-}
-
-enum err store_read_order(struct store_reader *r, uint64_t user_id, uint64_t order_id,
-                          struct store_order *out)
-{
-    sqlite3_stmt *query = r->queries[ORDER_ONE];
-    enum err err = find_one(query, user_id, order_id);
-    if (!err) err = row_order(query, out);
     sqlite3_reset(query);
     return err;
 }

@@ -36,8 +36,6 @@ enum err store_read_bot(struct store_reader *r, uint64_t user_id, uint64_t bot_i
 enum err store_read_bots(struct store_reader *r, const struct store_page *page,
                          void (*on_bot)(void *user, const struct store_bot *bot),
                          void *user) ERR_MUST_USE;
-enum err store_read_order(struct store_reader *r, uint64_t user_id, uint64_t order_id,
-                          struct store_order *out) ERR_MUST_USE;
 enum err store_read_orders(struct store_reader *r, const struct store_page *page,
                            void (*on_order)(void *user, const struct store_order *order),
                            void *user) ERR_MUST_USE;

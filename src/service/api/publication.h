@@ -1,8 +1,8 @@
 /* What the trade thread tells the web thread: copies of what changed, by value, over one ring.
  *
- * Market data is conflated before it is published (a book at most every PUBLISH_BOOK_MS) and may be
- * dropped when the ring is full, because the next one says it all again. Bot news is never dropped:
- * it waits in the trade thread until the ring has room. */
+ * Market data is conflated before it is published (a book at most once a tick of the trade thread)
+ * and may be dropped when the ring is full, because the next one says it all again. Bot news is
+ * never dropped: it waits in the trade thread until the ring has room. */
 #ifndef SERVICE_API_PUBLICATION_H
 #define SERVICE_API_PUBLICATION_H
 
@@ -12,7 +12,7 @@
 #include "core/engine/engine.h"
 #include "core/model/action.h"
 
-enum { PUBLISH_LEVELS = 50, PUBLISH_BOOK_MS = 100, VENUE_REASON_SIZE = 128 };
+enum { PUBLISH_LEVELS = 50, VENUE_REASON_SIZE = 128 };
 
 enum publication_kind {
     PUBLISH_INSTRUMENT, /* from now on this index means this instrument */

@@ -437,11 +437,8 @@ static void test_store_read__pages_newest_first_and_only_ones_own(void **state)
     assert_ok(store_read_orders(r, &page, see_order, &seen));
     assert_int_equal(seen.count, 0);
     struct store_bot bot;
-    struct store_order order;
     assert_err(store_read_bot(r, 2, first, &bot), ERR_NOT_FOUND, "no such row");
-    assert_err(store_read_order(r, 2, 1, &order), ERR_NOT_FOUND, "no such row");
     assert_err(store_read_bot(r, 1, UINT64_MAX, &bot), ERR_NOT_FOUND, "no such row");
-    assert_ok(store_read_order(r, 1, 1, &order));
     store_reader_close(r);
     store_close(s);
 }

@@ -210,12 +210,6 @@ static void test_rest__fixtures_of_other_people_are_read(void **state)
     assert_int_equal(mine[0].fill.price.units, 400000100);
     assert_int_equal(mine[0].fill.fee.units, 1010000000);
 
-    struct print prints[4];
-    assert_true(recording_fixture(&r, "http_json/trades_response.json", &body));
-    assert_int_equal(binance_read_trades(body, &bnb, prints, 4, &count), OK);
-    assert_int_equal(prints[0].taker, SIDE_SELL);
-    assert_int_equal(prints[0].qty.units, 1200000000);
-
     struct binance_order order;
     struct fill fills[8];
     assert_true(recording_fixture(&r, "spot/http_json/order_response.json", &body));
@@ -308,7 +302,6 @@ static void test_rest__queries_are_written(void **state)
     struct buffer out = {0};
     struct order order = {
         .side = SIDE_BUY, .type = ORDER_TYPE_LIMIT, .qty = {1000}, .price = {6000000}};
-    const char *const symbols[] = {"BTCUSDT", "\xe5\xb8\x81USDT"};
 #define EXPECT(text)                                                                               \
     do {                                                                                           \
         if (!slice_is(buffer_slice(&out), text)) fail_msg("%.*s", (int)out.size, out.data);        \
@@ -324,14 +317,12 @@ static void test_rest__queries_are_written(void **state)
            "&newOrderRespType=FULL");
     binance_query_order_cancel(&out, "BTCUSDT", "tb-x-1");
     EXPECT("symbol=BTCUSDT&origClientOrderId=tb-x-1");
-    binance_query_exchange_info(&out, symbols, 2);
-    EXPECT("symbols=%5B%22BTCUSDT%22%2C%22%E5%B8%81USDT%22%5D");
     binance_query_klines(&out, "BTCUSDT", TIMEFRAME_1M, 5, -1, 1000);
     EXPECT("symbol=BTCUSDT&interval=1m&startTime=5&limit=1000");
     binance_query_depth(&out, "BTCUSDT", 5000);
     EXPECT("symbol=BTCUSDT&limit=5000");
-    binance_query_my_trades_from(&out, "BTCUSDT", 7, 1000);
-    EXPECT("symbol=BTCUSDT&fromId=7&limit=1000");
+    binance_query_depth(&out, "\xe5\xb8\x81USDT", 5);
+    EXPECT("symbol=%E5%B8%81USDT&limit=5");
     binance_query_my_trades_by_order(&out, "BTCUSDT", 9);
     EXPECT("symbol=BTCUSDT&orderId=9");
     binance_query_open_orders(&out, NULL);

@@ -7,7 +7,6 @@ static const struct binance_endpoint_info endpoints[BINANCE_ENDPOINT_COUNT] = {
     [BINANCE_GET_EXCHANGE_INFO] = {"GET", "/api/v3/exchangeInfo", 20, false},
     [BINANCE_GET_DEPTH] = {"GET", "/api/v3/depth", 250, false},
     [BINANCE_GET_KLINES] = {"GET", "/api/v3/klines", 2, false},
-    [BINANCE_GET_TRADES] = {"GET", "/api/v3/trades", 25, false},
     [BINANCE_POST_ORDER] = {"POST", "/api/v3/order", 1, true},
     [BINANCE_DELETE_ORDER] = {"DELETE", "/api/v3/order", 1, true},
     [BINANCE_GET_ORDER] = {"GET", "/api/v3/order", 4, true},
@@ -65,17 +64,6 @@ static void append_decimal(struct buffer *out, const char *name, int64_t units, 
     buffer_append(out, text, decimal_write(units, scale, text));
 }
 
-void binance_query_exchange_info(struct buffer *out, const char *const *symbols, size_t count)
-{
-    if (count == 0) return;
-    buffer_append_text(out, "symbols=%5B");
-    for (size_t i = 0; i < count; i++) {
-        append_text(out, i ? "%2C%22" : "%22", symbols[i]);
-        buffer_append_text(out, "%22");
-    }
-    buffer_append_text(out, "%5D");
-}
-
 void binance_query_depth(struct buffer *out, const char *symbol, uint32_t limit)
 {
     append_text(out, "symbol=", symbol);
@@ -90,11 +78,6 @@ void binance_query_klines(struct buffer *out, const char *symbol, enum timeframe
     if (start_ms >= 0) append_number(out, "&startTime=", (uint64_t)start_ms);
     if (end_ms >= 0) append_number(out, "&endTime=", (uint64_t)end_ms);
     append_number(out, "&limit=", limit);
-}
-
-void binance_query_trades(struct buffer *out, const char *symbol, uint32_t limit)
-{
-    binance_query_depth(out, symbol, limit);
 }
 
 void binance_query_order_new(struct buffer *out, const struct instrument *i,
@@ -132,12 +115,4 @@ void binance_query_my_trades_by_order(struct buffer *out, const char *symbol,
 {
     append_text(out, "symbol=", symbol);
     append_number(out, "&orderId=", venue_order_id);
-}
-
-void binance_query_my_trades_from(struct buffer *out, const char *symbol, uint64_t from_id,
-                                  uint32_t limit)
-{
-    append_text(out, "symbol=", symbol);
-    append_number(out, "&fromId=", from_id);
-    append_number(out, "&limit=", limit);
 }

@@ -139,44 +139,6 @@ enum err binance_read_klines(struct slice body, const struct instrument *i, stru
     return finish_list(&c, full, capacity, "klines");
 }
 
-static void read_print(struct json_cursor *c, const struct instrument *i, struct print *out)
-{
-    struct slice key;
-    unsigned seen = 0;
-    bool maker = false;
-    *out = (struct print){0};
-    cursor_enter_object(c);
-    while (cursor_next_key(c, &key)) {
-        if (slice_is(key, "id"))
-            seen |= cursor_u64(c, &out->id) ? 1 : 0;
-        else if (slice_is(key, "price"))
-            seen |= binance_read_market_price(c, i->price_scale, ROUND_DOWN, &out->price) ? 2 : 0;
-        else if (slice_is(key, "qty"))
-            seen |= binance_read_market_qty(c, i->qty_scale, &out->qty) ? 4 : 0;
-        else if (slice_is(key, "time"))
-            seen |= cursor_i64(c, &out->time_ms) ? 8 : 0;
-        else if (slice_is(key, "isBuyerMaker"))
-            seen |= cursor_bool(c, &maker) ? 16 : 0;
-        else
-            cursor_skip(c);
-    }
-    out->taker = maker ? SIDE_SELL : SIDE_BUY;
-    if (seen != 31 || out->price.units <= 0 || out->qty.units <= 0)
-        cursor_refuse(c, "trade is not sound");
-}
-
-enum err binance_read_trades(struct slice body, const struct instrument *i, struct print *prints,
-                             size_t capacity, size_t *count)
-{
-    struct json_cursor c;
-    bool full = false;
-    *count = 0;
-    cursor_init(&c, body);
-    cursor_enter_array(&c);
-    while (next_place(&c, *count, capacity, &full)) read_print(&c, i, &prints[(*count)++]);
-    return finish_list(&c, full, capacity, "trades");
-}
-
 static const char *const status_names[BINANCE_STATUS_COUNT] = {
     [BINANCE_STATUS_NONE] = "",
     [BINANCE_STATUS_NEW] = "NEW",

@@ -24,9 +24,8 @@ enum {
     BINANCE_FEE_SCALE = 8,
     /* The basic spot commission, until the account's own is known: 0.1 %. */
     BINANCE_FEE_PPM = 1000,
-    BINANCE_KLINES_MAX = 1000, /* a request; also trades and myTrades */
-    BINANCE_DEPTH_LIMIT = 5000,
-    BINANCE_FILLS_MAX = 256, /* of one order answer; more are cut and told */
+    BINANCE_KLINES_MAX = 1000, /* a request; also myTrades */
+    BINANCE_FILLS_MAX = 256,   /* of one order answer; more are cut and told */
 };
 
 enum binance_endpoint {
@@ -34,7 +33,6 @@ enum binance_endpoint {
     BINANCE_GET_EXCHANGE_INFO,
     BINANCE_GET_DEPTH,
     BINANCE_GET_KLINES,
-    BINANCE_GET_TRADES,
     BINANCE_POST_ORDER,
     BINANCE_DELETE_ORDER,
     BINANCE_GET_ORDER,
@@ -55,12 +53,10 @@ const struct binance_endpoint_info *binance_endpoint_info(enum binance_endpoint 
 uint32_t binance_depth_weight(uint32_t limit);
 
 /* Query strings. Each appends to out, without a leading '?'. */
-void binance_query_exchange_info(struct buffer *out, const char *const *symbols, size_t count);
 void binance_query_depth(struct buffer *out, const char *symbol, uint32_t limit);
 /* start_ms and end_ms: -1 = left out. */
 void binance_query_klines(struct buffer *out, const char *symbol, enum timeframe timeframe,
                           int64_t start_ms, int64_t end_ms, uint32_t limit);
-void binance_query_trades(struct buffer *out, const char *symbol, uint32_t limit);
 /* Market or limit (GTC), with the client id, asking for the fullest answer. */
 void binance_query_order_new(struct buffer *out, const struct instrument *i,
                              const struct order *order, const char *client_id);
@@ -70,9 +66,6 @@ void binance_query_order(struct buffer *out, const char *symbol, const char *cli
 void binance_query_open_orders(struct buffer *out, const char *symbol);
 void binance_query_my_trades_by_order(struct buffer *out, const char *symbol,
                                       uint64_t venue_order_id);
-/* Trades with id >= from_id, oldest first. */
-void binance_query_my_trades_from(struct buffer *out, const char *symbol, uint64_t from_id,
-                                  uint32_t limit);
 
 /* {"code":-1121,"msg":"Invalid symbol."} */
 struct binance_error {
@@ -103,8 +96,6 @@ enum err binance_read_depth(struct slice body, const struct instrument *i, struc
                             uint32_t capacity, struct binance_depth *out) ERR_MUST_USE;
 /* Oldest first. The last may still be open: compare its end with the venue's time. */
 enum err binance_read_klines(struct slice body, const struct instrument *i, struct candle *candles,
-                             size_t capacity, size_t *count) ERR_MUST_USE;
-enum err binance_read_trades(struct slice body, const struct instrument *i, struct print *prints,
                              size_t capacity, size_t *count) ERR_MUST_USE;
 
 enum binance_order_status {

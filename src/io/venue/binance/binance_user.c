@@ -419,10 +419,3 @@ enum err binance_user_write_subscribe(struct buffer *out, int64_t id, struct bin
     buffer_append_char(out, '}');
     return err;
 }
-
-void binance_user_write_ping(struct buffer *out, int64_t id)
-{
-    buffer_append_text(out, "{\"id\":");
-    buffer_append_i64(out, id);
-    buffer_append_text(out, ",\"method\":\"ping\"}");
-}

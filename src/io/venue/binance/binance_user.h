@@ -84,6 +84,5 @@ enum err binance_user_decode(const struct binance_symbols *symbols, struct slice
 /* {"id":…,"method":"userDataStream.subscribe.signature","params":{…}}, for any kind of key. */
 enum err binance_user_write_subscribe(struct buffer *out, int64_t id, struct binance_key *key,
                                       int64_t timestamp_ms) ERR_MUST_USE;
-void binance_user_write_ping(struct buffer *out, int64_t id);
 
 #endif
