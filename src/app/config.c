@@ -139,7 +139,8 @@ static enum err load_line(struct config *c, char *line)
     char *text = trim(line);
     if (*text == '\0' || *text == '#') return OK;
     char *equals = strchr(text, '=');
-    if (!equals) return err_set(ERR_INVALID, "'%.40s' is no KEY=value", text);
+    /* The line itself is not shown: it may be a secret. */
+    if (!equals) return err_set(ERR_INVALID, "no KEY=value");
     *equals = '\0';
     char *value = trim(equals + 1);
     const size_t size = strlen(value);
