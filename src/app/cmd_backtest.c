@@ -1,4 +1,4 @@
-/* tradebot backtest: a strategy over a file of candles, and what came of it. */
+/* tradebot backtest: a strategy over a file of candles or a recording, and what came of it. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -6,15 +6,28 @@
 #include "app/commands.h"
 #include "app/options.h"
 #include "app/output.h"
+#include "service/research/candle_source.h"
 #include "service/research/report.h"
 #include "service/research/settings.h"
 
 enum { SETTINGS_MAX = 64, PROGRESS_CANDLES = 1 << 16, PROGRESS_WIDTH = 40 };
 
-enum { FLAG_DATA, FLAG_STRATEGY, FLAG_SET, FLAG_FEES, FLAG_CAPITAL, FLAG_JSON, FLAG_TRADES };
+enum {
+    FLAG_DATA,
+    FLAG_SYMBOL,
+    FLAG_TIMEFRAME,
+    FLAG_STRATEGY,
+    FLAG_SET,
+    FLAG_FEES,
+    FLAG_CAPITAL,
+    FLAG_JSON,
+    FLAG_TRADES,
+};
 
 static const struct flag flags[] = {
-    [FLAG_DATA] = {"data", "FILE", "candles as CSV (a header, or a Binance archive)"},
+    [FLAG_DATA] = {"data", "FILE", "candles as CSV, or recorded frames (.jsonl)"},
+    [FLAG_SYMBOL] = {"symbol", "SYMBOL", "which of a recording's symbols"},
+    [FLAG_TIMEFRAME] = {"timeframe", "TIME", "candles to make of a recording (1s)"},
     [FLAG_STRATEGY] = {"strategy", "NAME", "which strategy"},
     [FLAG_SET] = {"set", "KEY=VALUE", "a parameter or rule; may be given again"},
     [FLAG_FEES] = {"fees", "MAKER,TAKER", "in percent (0.1,0.1)"},
@@ -26,12 +39,17 @@ static const struct flag flags[] = {
 static void print_more(void)
 {
     struct buffer text = {0};
-    buffer_append_text(&text, "\nRules for --set, beside the strategy's own parameters:\n"
-                              "    stop_loss_pct=0.5 take_profit_pct=1.5 trailing_pct=0.3\n"
-                              "    max_daily_loss_pct=0 daily_target_pct=0 max_daily_trades=0\n"
-                              "    cooldown_s=0 slippage_ticks=1\n"
-                              "    sizing=percent:100 (or quantity:0.1, quote:100, risk:1)\n\n"
-                              "Strategies:\n");
+    buffer_append_text(
+        &text,
+        "\nCSV has a header that names its columns, or is a Binance archive. A recording has one\n"
+        "frame a line; its candles are made of its trade frames, or of aggTrade frames where\n"
+        "there are no others, and the last one, which may be unfinished, is left out.\n"
+        "\nRules for --set, beside the strategy's own parameters:\n"
+        "    stop_loss_pct=0.5 take_profit_pct=1.5 trailing_pct=0.3\n"
+        "    max_daily_loss_pct=0 daily_target_pct=0 max_daily_trades=0\n"
+        "    cooldown_s=0 slippage_ticks=1\n"
+        "    sizing=percent:100 (or quantity:0.1, quote:100, risk:1)\n\n"
+        "Strategies:\n");
     for (unsigned i = 0; i < STRATEGY_COUNT; i++) settings_describe((uint8_t)i, &text);
     fwrite(text.data, 1, text.size, stdout);
     buffer_deinit(&text);
@@ -39,14 +57,15 @@ static void print_more(void)
 
 static const struct options options = {
     .command = "backtest",
-    .summary = "Runs a strategy over a file of candles with the same engine that trades live.",
+    .summary = "Runs a strategy over candles or a recording with the same engine that trades live.",
     .flags = flags,
     .flag_count = sizeof flags / sizeof *flags,
     .print_more = print_more,
 };
 
 struct request {
-    const char *data, *strategy, *fees, *capital, *trades;
+    struct candle_source source;
+    const char *strategy, *fees, *capital, *trades;
     const char *settings[SETTINGS_MAX];
     unsigned setting_count;
     bool json;
@@ -59,7 +78,9 @@ static int read_flags(int argc, char **argv, struct request *r)
     int flag;
     while ((flag = options_next(&options, argc, argv, &value)) >= 0) {
         switch (flag) {
-        case FLAG_DATA: r->data = value; break;
+        case FLAG_DATA: r->source.path = value; break;
+        case FLAG_SYMBOL: r->source.symbol = value; break;
+        case FLAG_TIMEFRAME: r->source.timeframe = value; break;
         case FLAG_STRATEGY: r->strategy = value; break;
         case FLAG_FEES: r->fees = value; break;
         case FLAG_CAPITAL: r->capital = value; break;
@@ -162,7 +183,8 @@ static enum err run(const struct request *r, struct backtest_config *config,
                     const struct candle_file *file)
 {
     struct backtest *b;
-    symbol_of(r->data, (enum timeframe)file->timeframe, config->symbol);
+    if (config->symbol[0] == '\0')
+        symbol_of(r->source.path, (enum timeframe)file->timeframe, config->symbol);
     enum err err = backtest_new(config, file, &b);
     if (err) return err;
     err = advance_all(b, file);
@@ -178,12 +200,12 @@ int cmd_backtest(int argc, char **argv)
     struct candle_file file;
     const int end = read_flags(argc, argv, &request);
     if (end != OPTIONS_END) return end == OPTIONS_HELP ? 0 : EXIT_USAGE;
-    if (!request.data) return options_usage(&options, "--data FILE is needed");
+    if (!request.source.path) return options_usage(&options, "--data FILE is needed");
     if (!request.strategy) return options_usage(&options, "--strategy NAME is needed");
     if (configure(&request, &config)) return options_usage(&options, "%s", err_text());
 
     /* A file that does not hold candles is a wrong argument, as an unknown strategy is. */
-    if (candle_file_read(request.data, CANDLE_KEEP_VALUES, &file))
+    if (candle_source_read(&request.source, &file, config.symbol))
         return options_usage(&options, "%s", err_text());
     const enum err err = run(&request, &config, &file);
     candle_file_free(&file);

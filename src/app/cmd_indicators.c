@@ -1,4 +1,4 @@
-/* tradebot indicators: indicator columns beside the candles of a file. */
+/* tradebot indicators: indicator columns beside the candles of a file or a recording. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,24 +6,31 @@
 #include "app/commands.h"
 #include "app/options.h"
 #include "app/output.h"
-#include "service/research/candle_file.h"
+#include "service/research/candle_source.h"
 #include "service/research/indicator_table.h"
 #include "service/research/utc_time.h"
 
-enum { FLAG_DATA, FLAG_SHOW, FLAG_CSV, FLAG_JSON };
+enum { FLAG_DATA, FLAG_SYMBOL, FLAG_TIMEFRAME, FLAG_SHOW, FLAG_CSV, FLAG_JSON };
 enum { OUTPUT_PIECE = 1 << 20, NAME_WIDTH_MIN = 12 };
 
 static const struct flag flags[] = {
-    [FLAG_DATA] = {"data", "FILE", "candles as CSV (a header, or a Binance archive)"},
+    [FLAG_DATA] = {"data", "FILE", "candles as CSV, or recorded frames (.jsonl)"},
+    [FLAG_SYMBOL] = {"symbol", "SYMBOL", "which of a recording's symbols"},
+    [FLAG_TIMEFRAME] = {"timeframe", "TIME", "candles to make of a recording (1s)"},
     [FLAG_SHOW] = {"show", "LIST", "indicators, as in \"ema(8),rsi(14)\""},
-    [FLAG_CSV] = {"csv", NULL, "the file's own columns, then the indicators, as CSV"},
+    [FLAG_CSV] = {"csv", NULL, "the CSV's own or the candles' columns, then the indicators"},
     [FLAG_JSON] = {"json", NULL, "one JSON object a candle, one a line"},
 };
 
 static void print_more(void)
 {
     struct buffer text = {0};
-    buffer_append_text(&text, "\nIndicators, of closes; a column is empty while it warms up:\n");
+    buffer_append_text(
+        &text,
+        "\nCSV has a header that names its columns, or is a Binance archive. A recording has one\n"
+        "frame a line; its candles are made of its trade frames, or of aggTrade frames where\n"
+        "there are no others, and the last one, which may be unfinished, is left out.\n"
+        "\nIndicators, of closes; a column is empty while it warms up:\n");
     indicator_table_describe(&text);
     fwrite(text.data, 1, text.size, stdout);
     buffer_deinit(&text);
@@ -31,14 +38,15 @@ static void print_more(void)
 
 static const struct options options = {
     .command = "indicators",
-    .summary = "Prints indicator columns beside the candles of a file.",
+    .summary = "Prints indicator columns beside the candles of a file or a recording.",
     .flags = flags,
     .flag_count = sizeof flags / sizeof *flags,
     .print_more = print_more,
 };
 
 struct request {
-    const char *data, *show;
+    struct candle_source source;
+    const char *show;
     bool csv, json;
 };
 
@@ -177,7 +185,9 @@ static int read_flags(int argc, char **argv, struct request *r)
     int flag;
     while ((flag = options_next(&options, argc, argv, &value)) >= 0) {
         switch (flag) {
-        case FLAG_DATA: r->data = value; break;
+        case FLAG_DATA: r->source.path = value; break;
+        case FLAG_SYMBOL: r->source.symbol = value; break;
+        case FLAG_TIMEFRAME: r->source.timeframe = value; break;
         case FLAG_SHOW: r->show = value; break;
         case FLAG_CSV: r->csv = true; break;
         case FLAG_JSON: r->json = true; break;
@@ -200,16 +210,17 @@ int cmd_indicators(int argc, char **argv)
     struct request request = {0};
     struct indicator_table *table;
     struct candle_file file;
+    char symbol[SYMBOL_SIZE];
     const int end = read_flags(argc, argv, &request);
     if (end != OPTIONS_END) return end == OPTIONS_HELP ? 0 : EXIT_USAGE;
-    if (!request.data) return options_usage(&options, "--data FILE is needed");
+    if (!request.source.path) return options_usage(&options, "--data FILE is needed");
     if (!request.show) return options_usage(&options, "--show LIST is needed");
     if (request.csv && request.json) return options_usage(&options, "--csv or --json, not both");
     if (indicator_table_parse(request.show, &table))
         return options_usage(&options, "--show %s", err_text());
 
-    const enum candle_keep keep = request.csv ? CANDLE_KEEP_LINES : CANDLE_KEEP_VALUES;
-    if (candle_file_read(request.data, keep, &file)) {
+    request.source.keep = request.csv ? CANDLE_KEEP_LINES : CANDLE_KEEP_VALUES;
+    if (candle_source_read(&request.source, &file, symbol)) {
         indicator_table_free(table);
         return options_usage(&options, "%s", err_text());
     }

@@ -1,4 +1,4 @@
-/* Reading recordings, strictly: every line and every amount is looked at before anything is used. */
+/* Reading recordings, strictly: each line and amount is looked at before anything is used. */
 #include "io/venue/recording_file.h"
 
 #include <errno.h>
