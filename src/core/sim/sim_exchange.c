@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/slice.h"
 #include "core/sim/sim_filters.h"
 #include "core/sim/sim_internal.h"
 

@@ -31,7 +31,6 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/id_map.h"
-#include "base/slice.h"
 #include "core/model/event.h"
 #include "core/sim/sim_account.h"
 #include "core/sim/sim_book.h"

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "base/check.h"
-
 /* A leg's part: the one that waits for a better price, or the one that cuts a loss. */
 enum leg_kind { LEG_LIMIT, LEG_PROFIT, LEG_STOP, LEG_WRONG };
 

@@ -7,6 +7,7 @@
 #ifndef CORE_SIM_SIM_STATE_H
 #define CORE_SIM_SIM_STATE_H
 
+#include "base/slice.h"
 #include "core/sim/sim_exchange.h"
 
 /* Takes the next bytes; false stops the writing. */

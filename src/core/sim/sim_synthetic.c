@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/slice.h"
 
 enum {
     ROOT_LEVELS = 23,        /* SYNTHETIC_ROOT_S = 2^23 */

@@ -1,7 +1,6 @@
 /* The synthetic market's makers and takers in a running exchange. */
 #include <string.h>
 
-#include "base/check.h"
 #include "core/sim/sim_synthetic.h"
 
 static enum err account_of(struct sim_exchange *e, const char *name, uint32_t *out)

@@ -13,7 +13,6 @@
 #include "io/feed/gateway.h"
 #include "io/net/url.h"
 #include "io/net/ws.h"
-#include "io/venue/binance/binance_user.h"
 
 /* One order that is being placed or asked about. */
 struct errand {

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "io/feed/gateway_internal.h"
 #include "io/feed/market_session.h"
+#include "io/venue/binance/binance_user.h"
 
 enum { REASON_SIZE = 128, CODE_CLOCK = -1021, CLOCK_WAIT_MS = 50 };
 

@@ -127,6 +127,23 @@ static void plan_retry(struct candle_line *l)
     market_wake(l->watch->session);
 }
 
+/* The query is in m->out. */
+static enum err send_query(struct market_session *m,
+                           void (*on_outcome)(void *user, const struct binance_outcome *outcome),
+                           void *user)
+{
+    const struct venue_request request = {
+        .endpoint = BINANCE_GET_KLINES,
+        .priority = REQUEST_DATA,
+        .query = buffer_slice(&m->out),
+        .deadline_ms = MARKET_REST_DEADLINE_MS,
+        .owner = m,
+        .on_outcome = on_outcome,
+        .user = user,
+    };
+    return venue_rest_send(m->options.rest, &request);
+}
+
 /* Asks for what lies between the last candle told and end_ms. */
 static void fetch(struct candle_line *l, int64_t end_ms)
 {
@@ -135,16 +152,7 @@ static void fetch(struct candle_line *l, int64_t end_ms)
     buffer_clear(&m->out);
     binance_query_klines(&m->out, l->watch->rules.symbol, (enum timeframe)l->timeframe,
                          l->last_open_ms + length_of(l), end_ms, MARKET_CANDLES_MAX);
-    const enum err err =
-        venue_rest_send(m->options.rest, &(struct venue_request){
-                                             .endpoint = BINANCE_GET_KLINES,
-                                             .priority = REQUEST_DATA,
-                                             .query = buffer_slice(&m->out),
-                                             .deadline_ms = MARKET_REST_DEADLINE_MS,
-                                             .owner = m,
-                                             .on_outcome = on_missing,
-                                             .user = l,
-                                         });
+    const enum err err = send_query(m, on_missing, l);
     if (err) {
         plan_retry(l);
         return;
@@ -236,16 +244,7 @@ enum err market_session_fetch_candles(struct market_session *m, const char *symb
     *f = (struct candle_fetch){m->fetches, m, *rules, on_candles, user};
     buffer_clear(&m->out);
     binance_query_klines(&m->out, symbol, timeframe, -1, -1, count);
-    const enum err err =
-        venue_rest_send(m->options.rest, &(struct venue_request){
-                                             .endpoint = BINANCE_GET_KLINES,
-                                             .priority = REQUEST_DATA,
-                                             .query = buffer_slice(&m->out),
-                                             .deadline_ms = MARKET_REST_DEADLINE_MS,
-                                             .owner = m,
-                                             .on_outcome = on_fetched,
-                                             .user = f,
-                                         });
+    const enum err err = send_query(m, on_fetched, f);
     if (err) {
         free(f);
         return err;

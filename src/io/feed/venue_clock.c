@@ -1,8 +1,6 @@
 /* Estimating a venue's clock. */
 #include "io/feed/venue_clock.h"
 
-#include "base/check.h"
-
 enum { NS_PER_MS = 1000000 };
 
 void venue_clock_init(struct venue_clock *c, int64_t wall_ms, int64_t monotonic_ns)

@@ -1,5 +1,4 @@
 /* Telling the engine, at start, what the store kept. */
-#include "base/check.h"
 #include "io/store/database.h"
 #include "io/store/row_sql.h"
 #include "io/store/store.h"

@@ -1,7 +1,6 @@
 /* Venues and their markets. */
 #include <string.h>
 
-#include "base/check.h"
 #include "io/net/url.h"
 #include "service/api/route.h"
 #include "service/api/views.h"

@@ -12,7 +12,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "service/research/utc_time.h"
 
 /* What a column is for. Prices and volume stand in the order of struct candle. */

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
-
 enum { PERCENT_SCALE = 4 }; /* a percentage with 4 decimals is a whole number of ppm */
 
 struct percent_key {

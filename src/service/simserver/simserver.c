@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "base/log.h"
 #include "core/sim/sim_state.h"
 #include "service/simserver/recording.h"
