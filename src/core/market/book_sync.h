@@ -1,5 +1,5 @@
 /* Finds lost events between a stream of book deltas and its snapshot, by Binance's procedure for a
- * local order book (reference/binance-spot.md section 6.1).
+ * local order book (web-socket-streams.md, "How to manage a local order book correctly").
  *
  *     WAITING --snapshot not older than the first delta--> LIVE
  *     LIVE    --delta that starts after the next id------> WAITING

@@ -1,5 +1,5 @@
-/* What a person asked a bot to do. Values only; checked by bot_config_check (core/risk) before the
- * engine sees them. */
+/* What a person asked a bot to do. Values only; whoever takes them in checks them before the engine
+ * sees them (service/api/bot_form.h, service/research/settings.h). */
 #ifndef CORE_MODEL_BOT_H
 #define CORE_MODEL_BOT_H
 

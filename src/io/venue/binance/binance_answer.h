@@ -6,7 +6,7 @@
  * "Duplicate order sent" is UNKNOWN too: we send an id once, so somebody may hold an order under
  * it.
  *
- * Pure. Source: Binance errors.md; reliability.md F12. */
+ * Pure. Source: Binance errors.md. */
 #ifndef IO_VENUE_BINANCE_ANSWER_H
 #define IO_VENUE_BINANCE_ANSWER_H
 
