@@ -35,7 +35,6 @@ static void fuzz_answer(struct slice body, uint8_t first)
     static const int statuses[] = {200, 400, 401, 403, 409, 418, 429, 500};
     struct fill fills[4];
     struct binance_answer answer;
-    enum order_input input;
     const struct binance_outcome outcome = {.answered = true,
                                             .maybe_sent = true,
                                             .status = statuses[first >> 5],
@@ -43,7 +42,6 @@ static void fuzz_answer(struct slice body, uint8_t first)
                                             .retry_after_s = -1};
     const enum binance_request_kind kind = (enum binance_request_kind)(first % 3);
     binance_classify(kind, &outcome, &btc, "tb-x-1", fills, 4, &answer);
-    binance_answer_news(kind, &answer, &input);
     if (answer.verdict == BINANCE_REJECTED && answer.code >= 0) abort();
 }
 

@@ -162,16 +162,12 @@ static void test_answer__transport_failures(void **state)
 {
     (void)state;
     struct binance_answer a;
-    enum order_input input;
     struct binance_outcome outcome = {.retry_after_s = -1};
     binance_classify(BINANCE_PLACE, &outcome, &btc, "tb-x-1", NULL, 0, &a);
     assert_int_equal(a.verdict, BINANCE_NOT_SENT);
-    assert_true(binance_answer_news(BINANCE_PLACE, &a, &input) && input == ON_REJECT);
     outcome.maybe_sent = true;
     binance_classify(BINANCE_PLACE, &outcome, &btc, "tb-x-1", NULL, 0, &a);
     assert_int_equal(a.verdict, BINANCE_UNKNOWN_FATE);
-    assert_true(binance_answer_news(BINANCE_PLACE, &a, &input) && input == ON_NO_ANSWER);
-    assert_false(binance_answer_news(BINANCE_CANCEL, &a, &input));
 }
 
 static void test_answer__unreadable_bodies_prove_nothing(void **state)
@@ -232,7 +228,6 @@ static void test_answer__an_accepted_order_is_shown_with_its_fills(void **state)
     (void)state;
     struct binance_answer a;
     struct fill fills[4];
-    enum order_input input;
     struct binance_outcome outcome = {.answered = true,
                                       .maybe_sent = true,
                                       .status = 200,
@@ -251,7 +246,7 @@ static void test_answer__an_accepted_order_is_shown_with_its_fills(void **state)
     assert_string_equal(fills[1].fee_asset, "BNB");
     assert_int_equal(fills[1].venue_trade_id, 57);
     assert_int_equal(fills[1].time_ms, 1507725176595);
-    assert_true(binance_answer_news(BINANCE_PLACE, &a, &input) && input == ON_ACCEPT);
+    assert_int_equal(binance_order_status_input(a.order.status), ON_ACCEPT);
     /* fewer places than fills: told, not lost in silence */
     binance_classify(BINANCE_PLACE, &outcome, &btc, "tb-x-1", fills, 1, &a);
     assert_int_equal(a.order.fill_count, 1);
@@ -264,7 +259,6 @@ static void test_answer__an_accepted_order_is_shown_with_its_fills(void **state)
 static void test_answer__a_cancel_is_known_by_the_orders_own_id(void **state)
 {
     (void)state;
-    enum order_input input;
     const struct binance_answer a = classify(
         BINANCE_CANCEL, 200,
         "{\"symbol\":\"BTCUSDT\",\"origClientOrderId\":\"tb-x-1\",\"orderId\":4,"
@@ -273,7 +267,7 @@ static void test_answer__a_cancel_is_known_by_the_orders_own_id(void **state)
         "\"status\":\"CANCELED\",\"side\":\"BUY\"}");
     assert_int_equal(a.verdict, BINANCE_ACCEPTED);
     assert_int_equal(a.order.filled.units, 50000);
-    assert_true(binance_answer_news(BINANCE_CANCEL, &a, &input) && input == ON_CANCELED);
+    assert_int_equal(binance_order_status_input(a.order.status), ON_CANCELED);
 }
 
 /* No cut and no flipped byte of a good answer may prove a rejection. */

@@ -144,27 +144,6 @@ void binance_classify(enum binance_request_kind kind, const struct binance_outco
     }
 }
 
-bool binance_answer_news(enum binance_request_kind kind, const struct binance_answer *answer,
-                         enum order_input *input)
-{
-    switch ((enum binance_verdict)answer->verdict) {
-    case BINANCE_ACCEPTED:
-        *input = binance_order_status_input((enum binance_order_status)answer->order.status);
-        return true;
-    case BINANCE_REJECTED:
-    case BINANCE_RATE_LIMITED:
-    case BINANCE_NOT_SENT:
-        if (kind == BINANCE_QUERY) return false;
-        *input = kind == BINANCE_PLACE ? ON_REJECT : ON_CANCEL_REFUSED;
-        return true;
-    case BINANCE_UNKNOWN_FATE:
-    case BINANCE_CLOCK: *input = ON_NO_ANSWER; return kind == BINANCE_PLACE;
-    case BINANCE_ABSENT:
-    case BINANCE_VERDICT_COUNT: break;
-    }
-    return false;
-}
-
 const char *binance_verdict_name(enum binance_verdict verdict)
 {
     static const char *const names[BINANCE_VERDICT_COUNT] = {

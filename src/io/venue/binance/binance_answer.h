@@ -55,11 +55,6 @@ void binance_classify(enum binance_request_kind kind, const struct binance_outco
                       const struct instrument *i, const char *client_id, struct fill *fills,
                       uint32_t fill_capacity, struct binance_answer *out);
 
-/* The news for the order's state: false when there is none (a query that found nothing, a cancel
- * that proved nothing). Fills of an accepted answer come before the news. */
-bool binance_answer_news(enum binance_request_kind kind, const struct binance_answer *answer,
-                         enum order_input *input);
-
 const char *binance_verdict_name(enum binance_verdict verdict);
 
 #endif
