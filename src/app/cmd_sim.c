@@ -12,13 +12,17 @@
 
 enum { RECORDINGS_MAX = 16, ADDRESS_SIZE = 64, SEED_STANDARD = 1, SPEED_STANDARD = 1 };
 
-enum { FLAG_LISTEN, FLAG_SEED, FLAG_RECORDING, FLAG_SPEED };
+enum { FLAG_LISTEN, FLAG_SEED, FLAG_RECORDING, FLAG_SPEED, FLAG_NO_LIMITS };
+
+/* More than anybody sends, and far from overflowing anybody's percentages. */
+enum { NO_LIMIT = 10000000 };
 
 static const struct flag flags[] = {
     [FLAG_LISTEN] = {"listen", "ADDR:PORT", "where to listen; port 0 picks one (127.0.0.1:9100)"},
     [FLAG_SEED] = {"seed", "N", "of the synthetic market (1)"},
     [FLAG_RECORDING] = {"recording", "FILE", "frames to play instead; may be given again"},
     [FLAG_SPEED] = {"speed", "X", "of a recording: 1 recorded time, 10 ten times, max (1)"},
+    [FLAG_NO_LIMITS] = {"no-limits", NULL, "never answer 429 or 418, however often it is asked"},
 };
 
 static const char *const wants[] = {
@@ -86,6 +90,7 @@ static bool read_flag(struct request *r, int flag, const char *value)
     case FLAG_LISTEN: return read_listen(value, r);
     case FLAG_SEED: return read_seed(value, &r->server.seed);
     case FLAG_SPEED: return read_speed(value, &r->server.speed);
+    case FLAG_NO_LIMITS: r->server.limits.weight = r->server.limits.dials = NO_LIMIT; return true;
     default: break;
     }
     if (r->server.recording_count == RECORDINGS_MAX) return false;

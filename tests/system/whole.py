@@ -23,6 +23,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("BINARY", str(ROOT / "build-asan" / "tradebot"))
+RUNNING = []  # programs of the test under way
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -61,6 +62,7 @@ class Program:
             stdin=subprocess.DEVNULL, stdout=open(self.out_path, "wb"), stderr=self.log,
             preexec_fn=die_with_parent)
         atexit.register(self.kill)
+        RUNNING[:] = [p for p in RUNNING if p.process.poll() is None] + [self]
 
     def out(self):
         return self.out_path.read_text(errors="replace")
@@ -130,6 +132,13 @@ class Exchange:
         return answer
 
 
+def show_logs():
+    """The end of what each program of a failed test had to say: its folder goes with the test."""
+    for program in RUNNING:
+        tail = program.errors()[-3000:].replace("\n", "\n#   ")
+        print(f"# {' '.join(program.process.args[1:3])}, status {program.process.poll()}:\n#   {tail}")
+
+
 def run_tests(tests):
     """Runs the functions given, speaking TAP; exits 1 if one failed."""
     if not os.access(BINARY, os.X_OK):
@@ -143,6 +152,7 @@ def run_tests(tests):
             print(f"ok {number} - {test.__name__}", flush=True)
         except BaseException as error:
             failed += 1
+            show_logs()
             print(f"not ok {number} - {test.__name__}")
             print("# " + f"{type(error).__name__}: {error}".replace("\n", "\n# "), flush=True)
             if isinstance(error, KeyboardInterrupt):
