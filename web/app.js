@@ -506,14 +506,23 @@ function draw() {
 
 // ---- steering
 
+// Asks once. Each question hears its own buttons alone: the close event of the one before may still be on
+// its way when the next one opens.
 function confirmed(title, text, yes) {
   const dialog = $("confirm");
   $("confirm-title").textContent = title;
   $("confirm-text").textContent = text;
   $("confirm-yes").textContent = yes;
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue === "yes"), { once: true }));
+  return new Promise((done) => {
+    const answer = (agreed) => {
+      dialog.close();
+      done(agreed);
+    };
+    $("confirm-yes").onclick = () => answer(true);
+    $("confirm-no").onclick = () => answer(false);
+    dialog.oncancel = (event) => { event.preventDefault(); answer(false); }; // the Escape key
+    dialog.showModal();
+  });
 }
 
 function stopText(state) {
@@ -591,8 +600,6 @@ function speak(chosen) {
 
 for (const element of document.querySelectorAll(".languages button"))
   element.addEventListener("click", () => speak(element.dataset.language));
-$("confirm-yes").addEventListener("click", () => $("confirm").close("yes"));
-$("confirm-no").addEventListener("click", () => $("confirm").close(""));
 document.addEventListener("visibilitychange", () => { if (!document.hidden) hurry(); });
 window.addEventListener("resize", () => requestAnimationFrame(() => drawChart(view.bots.find((one) => one.id === view.selected))));
 speak(language);
