@@ -70,13 +70,22 @@ static bool read_span(struct call *c, int64_t *start_ms, int64_t *end_ms)
            call_refuse(c, 400, -1127, "More than 24 hours between startTime and endTime.");
 }
 
+/* An id to start from. Ids count from 1, and the exchange takes 0 for "the newest": a client that asks
+ * for id 0 and up wants the oldest. */
+static bool read_from(struct call *c, const char *name, uint64_t *id)
+{
+    if (!call_u64(c, name, 0, id)) return false;
+    if (*id == 0 && call_has(c, name)) *id = 1;
+    return true;
+}
+
 bool call_all_orders(struct call *c)
 {
     uint16_t instrument;
     uint64_t from_id;
     int64_t start_ms, end_ms;
     uint32_t limit;
-    if (!call_symbol(c, &instrument) || !call_u64(c, "orderId", 0, &from_id) ||
+    if (!call_symbol(c, &instrument) || !read_from(c, "orderId", &from_id) ||
         !read_span(c, &start_ms, &end_ms) || !call_limit(c, 500, ROWS_MAX, &limit))
         return false;
     const struct sim_order *orders[ROWS_MAX];
@@ -175,7 +184,7 @@ bool call_my_trades(struct call *c)
     int64_t start_ms, end_ms;
     uint32_t limit;
     if (!call_symbol(c, &q.instrument) || !call_u64(c, "orderId", 0, &q.order_id) ||
-        !call_u64(c, "fromId", 0, &q.from_trade_id) || !read_span(c, &start_ms, &end_ms) ||
+        !read_from(c, "fromId", &q.from_trade_id) || !read_span(c, &start_ms, &end_ms) ||
         !call_limit(c, 500, ROWS_MAX, &limit))
         return false;
     if (q.from_trade_id && (start_ms >= 0 || end_ms >= 0))

@@ -286,6 +286,33 @@ static void test_simserver__oco_lists_are_placed_and_cancelled(void **state)
     exchange_close(&e);
 }
 
+static void test_simserver__from_id_0_is_the_oldest_and_none_the_newest(void **state)
+{
+    (void)state;
+    struct exchange e = {0};
+    exchange_open(&e, (struct simserver_options){0});
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(exchange_signed(&e, "POST", "order",
+                                         i ? "symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.01&"
+                                             "newClientOrderId=second"
+                                           : "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01&"
+                                             "newClientOrderId=first"),
+                         200);
+    static const struct {
+        const char *path, *query, *has;
+    } cases[] = {
+        {"allOrders", "symbol=BTCUSDT&limit=1&orderId=0", "\"first\""},
+        {"allOrders", "symbol=BTCUSDT&limit=1", "\"second\""},
+        {"myTrades", "symbol=BTCUSDT&limit=1&fromId=0", "\"isBuyer\":true"},
+        {"myTrades", "symbol=BTCUSDT&limit=1", "\"isBuyer\":false"},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(exchange_signed(&e, "GET", cases[i].path, cases[i].query), 200);
+        if (!strstr(e.body.data, cases[i].has)) fail_msg("%s: %s", cases[i].query, e.body.data);
+    }
+    exchange_close(&e);
+}
+
 static void test_simserver__accounts_and_open_orders_survive_a_restart(void **state)
 {
     (void)state;
@@ -334,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_simserver__insisting_after_429_is_banned),
         cmocka_unit_test(test_simserver__unfilled_orders_are_counted),
         cmocka_unit_test(test_simserver__oco_lists_are_placed_and_cancelled),
+        cmocka_unit_test(test_simserver__from_id_0_is_the_oldest_and_none_the_newest),
         cmocka_unit_test(test_simserver__accounts_and_open_orders_survive_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
