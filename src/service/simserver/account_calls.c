@@ -70,8 +70,8 @@ static bool read_span(struct call *c, int64_t *start_ms, int64_t *end_ms)
            call_refuse(c, 400, -1127, "More than 24 hours between startTime and endTime.");
 }
 
-/* An id to start from. Ids count from 1, and the exchange takes 0 for "the newest": a client that asks
- * for id 0 and up wants the oldest. */
+/* An id to start from. Ids count from 1, and the exchange takes 0 for "the newest": a client that
+ * asks for id 0 and up wants the oldest. */
 static bool read_from(struct call *c, const char *name, uint64_t *id)
 {
     if (!call_u64(c, name, 0, id)) return false;
