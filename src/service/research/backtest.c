@@ -32,6 +32,7 @@ struct backtest {
     size_t next; /* candle */
 
     struct order order; /* placed and not filled yet */
+    bool holds;         /* a position is open */
     bool has_order;
 
     struct round_trip *trades;
@@ -195,6 +196,7 @@ static void on_booking(struct backtest *b, const struct booking *booking)
     b->realized = booking->totals.realized;
     b->fixed = (double)(b->config.bot.capital.units + b->realized.units);
     b->per_price = 0;
+    b->holds = p->open;
     if (p->open) {
         b->fixed += (double)(p->proceeds.units - p->cost.units - p->fees_quote.units);
         b->per_price = (double)p->base.units *
@@ -375,9 +377,11 @@ static inline void do_candle(struct backtest *b, const struct candle *c, int64_t
     const int64_t last_ms = c->open_ms + length_ms - 1;
     if (c->open_ms >= b->day_end_ms) turn_days(b, c->open_ms);
     if (b->has_order) fill_order(b, c->open, c->open_ms);
-    b->bar.bar = *c;
-    step(b, &b->bar, last_ms);
-    if (b->has_order) fill_order(b, touched_price(&b->order, c->open), last_ms);
+    if (b->holds) { /* the path of prices concerns a position and nothing else */
+        b->bar.bar = *c;
+        step(b, &b->bar, last_ms);
+        if (b->has_order) fill_order(b, touched_price(&b->order, c->open), last_ms);
+    }
     b->candle.candle.candle = *c;
     step(b, &b->candle, last_ms + 1);
     b->next++;
