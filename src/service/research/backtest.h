@@ -5,8 +5,8 @@
  *  1. An order of the previous close fills at this open, slippage_ticks against us.
  *  2. While a position is open, EVENT_BAR walks the candle's path (stamped with its last
  *     millisecond). A stop that it touches fills at once at the worse of its level and the open, a
- *     target at the better of the two; then slippage_ticks against us. An entry of step 1 is subject
- *     to this path as well.
+ *     target at the better of the two; then slippage_ticks against us. An entry of step 1 is
+ *     subject to this path as well.
  *  3. EVENT_CANDLE at the candle's end: the strategy decides; its order waits for the next open,
  *     across a gap as well.
  *
