@@ -2,7 +2,7 @@
  * within their limit; what a header offers is answered or declined. */
 #include "base/check.h"
 #include "base/hash.h"
-#include "io/net/utf8.h"
+#include "base/utf8.h"
 #include "io/net/ws_codec.h"
 #include "io/net/ws_deflate.h"
 

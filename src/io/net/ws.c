@@ -9,8 +9,8 @@
 #include <sys/random.h>
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "io/net/url.h"
-#include "io/net/utf8.h"
 #include "io/net/ws_handshake.h"
 
 enum { MASK_POOL_SIZE = 256, PING_WINDOW_MS = 1000 };

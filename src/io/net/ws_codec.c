@@ -6,7 +6,7 @@
 #include "io/net/ws_codec.h"
 
 #include "base/check.h"
-#include "io/net/utf8.h"
+#include "base/utf8.h"
 
 enum { FIN = 0x80, RSV1 = 0x40, RSV2_RSV3 = 0x30, OPCODE = 0x0f, MASKED = 0x80, SIZE = 0x7f };
 enum { SIZE_IN_2_BYTES = 126, SIZE_IN_8_BYTES = 127, SIZE_IN_2_BYTES_MAX = 0xffff };

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/prng.h"
-#include "io/net/utf8.h"
+#include "base/utf8.h"
 #include "io/net/ws_codec.h"
 #include "io/net/ws_deflate.h"
 

@@ -1,7 +1,7 @@
 /* UTF-8, checked: what RFC 3629 allows and nothing else (no overlong forms, no surrogates, nothing
  * above U+10FFFF). Pure, any thread. */
-#ifndef IO_NET_UTF8_H
-#define IO_NET_UTF8_H
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* UTF-8 validation: long runs of ASCII by words, the rest by the ranges of RFC 3629 section 4. */
-#include "io/net/utf8.h"
+#include "base/utf8.h"
 
 #include <stdint.h>
 
