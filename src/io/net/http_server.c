@@ -1,6 +1,7 @@
 /* The HTTP/1.1 server: connections, their clocks, and the answers. */
 #include "io/net/http_server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -17,6 +18,7 @@ enum {
     READ_AHEAD_SIZE =
         65536, /* bytes kept behind a request that is not answered: then reading stops */
     DATE_SIZE = 40,
+    CAUSE_SIZE = 160,
 };
 
 /* What the connection's clock stands for. */
@@ -28,6 +30,7 @@ struct http_server {
     struct http_limits limits;
     char *headers;
     http_handler handler;
+    http_own_answer_handler on_own_answer;
     void *user;
     struct http_reply *first;
     struct http_server_counters counters;
@@ -52,6 +55,7 @@ struct http_reply {
     size_t mark;       /* progress at the phase's start: bytes of body come, or of answer left */
     uint32_t holds;    /* conn, timer, owed answer */
     bool is_owed;
+    bool is_own; /* the owed answer is one that no handler is asked for */
     bool is_processing;
     bool is_paused;
     bool is_closing; /* the last answer is written */
@@ -67,6 +71,8 @@ static bool process_one(struct http_reply *r);
 static bool begin(struct http_reply *r, struct http_request *request, struct slice line);
 static void dispatch(struct http_reply *r, struct http_request *request);
 static void refuse(struct http_reply *r, int status);
+static void answer_own(struct http_reply *r, int status, const char *cause);
+static void send_words(struct http_reply *r, int status);
 static void answer(struct http_reply *r, const struct http_response *response);
 static bool response_is_valid(const struct http_response *response);
 static void write_head(struct http_reply *r, const struct http_response *response);
@@ -98,6 +104,7 @@ enum err http_server_open(uv_loop_t *loop, const struct http_server_options *opt
     s->limits = limits_or_defaults(options->limits);
     s->headers = strdup(options->headers ? options->headers : "");
     s->handler = options->handler;
+    s->on_own_answer = options->on_own_answer;
     s->user = options->user;
     s->holds = 1;
     const struct listener_options listener = {
@@ -356,12 +363,12 @@ static void dispatch(struct http_reply *r, struct http_request *request)
     request->peer = conn_peer(r->conn);
     request->secure = conn_is_tls(r->conn);
     request->user = r->server->user;
-    r->is_owed = true;
-    r->holds++;
     if (r->framing.is_asterisk) {
-        http_reply_send(r, &(struct http_response){.status = 204});
+        answer_own(r, 204, "");
         return;
     }
+    r->is_owed = true;
+    r->holds++;
     r->server->counters.requests++;
     r->server->handler(request, r);
 }
@@ -373,22 +380,54 @@ static void refuse(struct http_reply *r, int status)
     r->server->counters.refusals++;
     r->message.keep_alive = false;
     log_debug("http_refused", "peer=%s status=%d cause=%s", conn_peer(r->conn), status, err_text());
-    const struct http_response response = {
+    answer_own(r, status, err_text());
+}
+
+static void answer_own(struct http_reply *r, int status, const char *cause)
+{
+    struct http_headers headers;
+    struct slice line;
+    char cause_kept[CAUSE_SIZE]; /* the maker of the answer may set another error */
+    const bool has_head = r->message.state != AT_HEAD;
+    CHECK(!r->is_owed);
+    snprintf(cause_kept, sizeof cause_kept, "%s", cause);
+    if (has_head) http_message_head(&r->message, &line, &headers);
+    const struct http_own_answer own = {
         .status = status,
-        .content_type = "text/plain; charset=utf-8",
-        .body = slice_of(http_status_text(status)),
+        .cause = cause_kept,
+        .headers = has_head ? &headers : NULL,
+        .user = r->server->user,
     };
-    answer(r, &response);
-    flush(r);
+    r->is_owed = true;
+    r->is_own = true;
+    r->holds += 2;
+    if (r->server->on_own_answer)
+        r->server->on_own_answer(&own, r);
+    else
+        send_words(r, status);
+    CHECK(!r->is_owed);
+    reply_hold_end(r);
+}
+
+static void send_words(struct http_reply *r, int status)
+{
+    if (status == 204)
+        http_reply_send(r, &(struct http_response){.status = status});
+    else
+        http_reply_text(r, status, "text/plain; charset=utf-8", slice_of(http_status_text(status)));
 }
 
 static void answer(struct http_reply *r, const struct http_response *response)
 {
-    const struct http_response failure = {.status = 500};
+    const bool is_own = r->is_own;
+    r->is_own = false;
     if (!response_is_valid(response)) {
         log_error("http_answer_invalid", "status=%d", response->status);
         if (response->release) response->release(response->owner);
-        response = &failure;
+        CHECK(!is_own);
+        (void)err_set(ERR_INVALID, "the answer could not be sent");
+        refuse(r, 500);
+        return;
     }
     const bool keep_alive = r->message.keep_alive && !r->server->is_closed;
     r->is_closing = !keep_alive;

@@ -10,7 +10,8 @@
  * What is refused without asking the handler (RFC 9112; the connection closes after the answer):
  * 400 malformed or ambiguous framing, 408 too slow, 413 body, 414 request line, 417 Expect, 431
  * headers, 501 method or transfer coding, 505 version. A head must be clean by http_head.h, with
- * exactly one Host (HTTP/1.0: at most one). OPTIONS * is answered 204 here.
+ * exactly one Host (HTTP/1.0: at most one). OPTIONS * is answered 204 here, and an answer of the
+ * handler that cannot be sent becomes a 500. How these answers look is on_own_answer's affair.
  *
  * A client that ends its side of the stream counts as gone.
  * Thread: that of the loop, replies too. Errors: see http_server_open;
@@ -77,6 +78,19 @@ struct http_response {
 
 typedef void (*http_handler)(const struct http_request *request, struct http_reply *reply);
 
+/* An answer that the server gives without the handler. */
+struct http_own_answer {
+    int status;
+    const char *cause;                  /* why, in a few English words; "" for OPTIONS * */
+    const struct http_headers *headers; /* of the request; NULL: its head was not readable */
+    void *user;                         /* of the server's options */
+};
+
+/* Gives body and headers to an answer of the server's own: must send the reply, with own->status,
+ * before it returns. All of *own is good until then. */
+typedef void (*http_own_answer_handler)(const struct http_own_answer *own,
+                                        struct http_reply *reply);
+
 struct http_server_options {
     const char *address;
     uint16_t port;                 /* 0: the system picks */
@@ -84,6 +98,7 @@ struct http_server_options {
     struct http_limits limits;
     const char *headers; /* lines for every answer, each ending in CR LF; NULL: none. Copied. */
     http_handler handler;
+    http_own_answer_handler on_own_answer; /* NULL: the words of the status, as text/plain */
     void *user;
 };
 

@@ -11,6 +11,9 @@
 #include "service/api/local.h"
 #include "service/api/route.h"
 
+/* Of OPTIONS *: what some route or other takes. */
+#define SERVER_METHODS "GET, HEAD, POST, OPTIONS"
+
 enum { BOOK_WAIT_MS = 5000, TIMER_MS = 100, BODY_LIMIT = 65536, ALLOW_SIZE = 64 };
 
 /* On every answer, refusals of the HTTP server included. */
@@ -24,6 +27,7 @@ static const char security_headers[] =
     "Cache-Control: no-store\r\n";
 
 static void on_request(const struct http_request *request, struct http_reply *reply);
+static void on_own_answer(const struct http_own_answer *own, struct http_reply *reply);
 static void on_timer(uv_timer_t *timer);
 
 static void on_timer_closed(uv_handle_t *timer)
@@ -49,6 +53,7 @@ enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api
         .limits = {.body_limit = BODY_LIMIT},
         .headers = security_headers,
         .handler = on_request,
+        .on_own_answer = on_own_answer,
         .user = a,
     };
     err = http_server_open(loop, &server, &a->server);
@@ -147,7 +152,19 @@ static void dispatch(struct call *call, const struct http_request *request)
 
 static void on_request(const struct http_request *request, struct http_reply *reply)
 {
-    dispatch(call_new(request->user, request, reply), request);
+    dispatch(call_new(request->user, &request->headers, reply), request);
+}
+
+/* What the HTTP server refuses has the same shape as our own refusals. */
+static void on_own_answer(const struct http_own_answer *own, struct http_reply *reply)
+{
+    struct call *call = call_new(own->user, own->headers, reply);
+    if (own->status == 204)
+        call_options(call, SERVER_METHODS);
+    else if (own->status == 500)
+        call_failed(call, "answer", own->cause);
+    else
+        call_problem_because(call, problem_of_status(own->status), own->cause);
 }
 
 /* ---- news ---- */

@@ -20,7 +20,7 @@ int64_t api_monotonic_ms(void)
     return clock_monotonic_ns(&clock_system) / 1000000;
 }
 
-struct call *call_new(struct api *api, const struct http_request *request, struct http_reply *reply)
+struct call *call_new(struct api *api, const struct http_headers *headers, struct http_reply *reply)
 {
     struct call *call = calloc(1, sizeof *call);
     CHECK(call);
@@ -28,8 +28,10 @@ struct call *call_new(struct api *api, const struct http_request *request, struc
     call->reply = reply;
     call->json.out = &call->body;
     call->instrument = INSTRUMENT_NONE;
-    call->language =
-        language_of(http_header_get(&request->headers, "Accept-Language"), api->options.language);
+    call->language = api->options.language;
+    if (headers)
+        call->language =
+            language_of(http_header_get(headers, "Accept-Language"), api->options.language);
     snprintf(call->id, sizeof call->id, "%016llx",
              (unsigned long long)hash_u64(api->request_seed, ++api->request_count));
     call->next = api->calls;

@@ -66,7 +66,8 @@ struct call {
     void *state; /* from malloc; freed with the call */
 };
 
-struct call *call_new(struct api *api, const struct http_request *request,
+/* headers NULL: the request's head was not readable. */
+struct call *call_new(struct api *api, const struct http_headers *headers,
                       struct http_reply *reply);
 /* Answers with what was written into json. */
 void call_send(struct call *call, int status);

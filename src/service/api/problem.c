@@ -15,6 +15,49 @@ struct words {
 };
 
 static const struct words problems[PROBLEM_COUNT] = {
+    [PROBLEM_BAD_REQUEST] = {400,
+                             "malformed_request",
+                             "Bad request",
+                             {"İstek, geçerli bir HTTP/1.1 isteği değil.",
+                              "The request is not valid HTTP/1.1."}},
+    [PROBLEM_TOO_SLOW] = {408,
+                          "request_timeout",
+                          "Request timeout",
+                          {"İstek çok yavaş geldi. Bağlantınızı denetleyip yeniden deneyin.",
+                           "The request came too slowly. Check the connection and try again."}},
+    [PROBLEM_BODY_TOO_LARGE] = {413,
+                                "body_too_large",
+                                "Content too large",
+                                {"İstek gövdesi çok büyük: en çok 65536 bayt olabilir.",
+                                 "The request body is too large: it may have 65536 bytes."}},
+    [PROBLEM_TARGET_TOO_LONG] = {414,
+                                 "target_too_long",
+                                 "URI too long",
+                                 {"İstenen adres çok uzun: istek satırı en çok 8192 bayt olabilir.",
+                                  "The requested address is too long: the request line may have "
+                                  "8192 bytes."}},
+    [PROBLEM_EXPECTATION_FAILED] = {417,
+                                    "expectation_failed",
+                                    "Expectation failed",
+                                    {"Expect başlığında yalnızca 100-continue olabilir.",
+                                     "The Expect header may only say 100-continue."}},
+    [PROBLEM_HEADERS_TOO_LARGE] = {431,
+                                   "headers_too_large",
+                                   "Request header fields too large",
+                                   {"İstek başlıkları çok büyük: en çok 100 satır ve 32768 bayt "
+                                    "olabilir.",
+                                    "The request's headers are too large: they may have 100 lines "
+                                    "and 32768 bytes."}},
+    [PROBLEM_NOT_IMPLEMENTED] = {501,
+                                 "not_implemented",
+                                 "Not implemented",
+                                 {"Bu HTTP yöntemi ya da aktarım kodlaması desteklenmiyor.",
+                                  "This HTTP method or transfer coding is not supported."}},
+    [PROBLEM_VERSION_UNSUPPORTED] = {505,
+                                     "version_unsupported",
+                                     "HTTP version not supported",
+                                     {"Bu HTTP sürümü desteklenmiyor. HTTP/1.1 kullanın.",
+                                      "This version of HTTP is not supported. Use HTTP/1.1."}},
     [PROBLEM_NOT_JSON] = {400,
                           "not_json",
                           "Bad request",
@@ -132,6 +175,14 @@ int problem_status(enum problem problem)
 {
     CHECK(problem < PROBLEM_COUNT);
     return problems[problem].status;
+}
+
+enum problem problem_of_status(int status)
+{
+    if (status == 400) return PROBLEM_BAD_REQUEST;
+    for (unsigned i = 0; i < PROBLEM_COUNT; i++)
+        if (problems[i].status == status) return (enum problem)i;
+    return PROBLEM_INTERNAL;
 }
 
 const char *problem_code(enum problem problem)

@@ -12,20 +12,28 @@ enum problem {
     PROBLEM_NOT_JSON,
     PROBLEM_TOO_DEEP,
     PROBLEM_BAD_TARGET,
+    PROBLEM_BAD_REQUEST,
     PROBLEM_NOT_LOCAL,
     PROBLEM_NOT_FOUND,
     PROBLEM_UNKNOWN_VENUE,
     PROBLEM_UNKNOWN_SYMBOL,
     PROBLEM_METHOD_NOT_ALLOWED,
+    PROBLEM_TOO_SLOW,
+    PROBLEM_BODY_TOO_LARGE,
+    PROBLEM_TARGET_TOO_LONG,
     PROBLEM_UNSUPPORTED_MEDIA_TYPE,
+    PROBLEM_EXPECTATION_FAILED,
     PROBLEM_INVALID_FIELDS,
     PROBLEM_BOT_REFUSED,
+    PROBLEM_HEADERS_TOO_LARGE,
     PROBLEM_INTERNAL,
+    PROBLEM_NOT_IMPLEMENTED,
     PROBLEM_BUSY,
     PROBLEM_MARKET_NOT_READY,
     PROBLEM_VENUE_FAILED,
     PROBLEM_LIMIT_REACHED,
     PROBLEM_STOPPING,
+    PROBLEM_VERSION_UNSUPPORTED,
     PROBLEM_COUNT
 };
 
@@ -57,6 +65,8 @@ struct faults {
 };
 
 int problem_status(enum problem problem);
+/* Of a refusal of the HTTP server; PROBLEM_INTERNAL for a status that it does not give. */
+enum problem problem_of_status(int status);
 const char *problem_code(enum problem problem);
 const char *problem_title(enum problem problem);
 const char *problem_detail(enum problem problem, enum language language);

@@ -67,7 +67,32 @@ static void handle(const struct http_request *q, struct http_reply *reply)
     }
 }
 
+/* Tells status, cause, and a header of the request where its head was readable. */
+static void answer_own(const struct http_own_answer *own, struct http_reply *reply)
+{
+    char text[256];
+    assert_ptr_equal(own->user, host);
+    const struct slice seen =
+        own->headers ? http_header_get(own->headers, "x-seen") : SLICE("no head");
+    (void)err_set(ERR_IO, "an error of the answer's maker");
+    snprintf(text, sizeof text, "{%d|%s|%.*s}", own->status, own->cause, (int)seen.size,
+             seen.size ? seen.data : "");
+    const struct http_header extra = {SLICE("X-Own"), SLICE("yes")};
+    http_reply_send(reply, &(struct http_response){.status = own->status,
+                                                   .content_type = "text/own",
+                                                   .headers = &extra,
+                                                   .header_count = 1,
+                                                   .body = slice_of(text)});
+}
+
+static void host_open_with(struct http_limits limits, http_own_answer_handler on_own_answer);
+
 static void host_open(struct http_limits limits)
+{
+    host_open_with(limits, NULL);
+}
+
+static void host_open_with(struct http_limits limits, http_own_answer_handler on_own_answer)
 {
     host = calloc(1, sizeof *host);
     assert_int_equal(uv_loop_init(&host->loop), 0);
@@ -77,6 +102,7 @@ static void host_open(struct http_limits limits)
         .limits = limits,
         .headers = "X-Content-Type-Options: nosniff\r\n",
         .handler = handle,
+        .on_own_answer = on_own_answer,
         .user = host,
     };
     assert_int_equal(http_server_open(&host->loop, &options, &host->server), OK);
@@ -501,9 +527,68 @@ static void test_server__header_that_would_split_the_answer_makes_a_500(void **s
     host_close();
 }
 
+static void test_server__own_answers_look_as_its_owner_wants(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes, *status, *body;
+    } cases[] = {
+        {"GET /show HTTP/1.1\r\nHost: a\r\nHost: b\r\nX-Seen: v\r\n\r\n", "400 Bad Request",
+         "{400|more than one Host|v}"},
+        {"GET /show HTTP/1.1\r\n Host: a\r\n\r\n", "400 Bad Request", "|no head}"},
+        {"BREW / HTTP/1.1\r\nHost: a\r\nX-Seen: w\r\n\r\n", "501 Not Implemented",
+         "{501|unknown method|w}"},
+        {"GET / HTTP/2.0\r\nHost: a\r\n\r\n", "505 HTTP Version Not Supported", "{505|"},
+        {"POST /echo HTTP/1.1\r\nHost: a\r\nX-Seen: u\r\nContent-Length: 1001\r\n\r\n",
+         "413 Content Too Large", "{413|the body is too large|u}"},
+        {"POST /echo HTTP/1.1\r\nHost: a\r\nX-Seen: t\r\nTransfer-Encoding: chunked\r\n\r\n-1",
+         "400 Bad Request", "|t}"},
+        {"GET / HTTP/1.1\r\nHost:", "408 Request Timeout", "{408|the client is too slow|no head}"},
+        {"POST /echo HTTP/1.1\r\nHost: h\r\nX-Seen: s\r\nContent-Length: 9\r\n\r\nabc",
+         "408 Request Timeout", "{408|the client is too slow|s}"},
+        {"GET /split HTTP/1.1\r\nHost: h\r\nX-Seen: r\r\n\r\n", "500 Internal Server Error",
+         "{500|the answer could not be sent|r}"},
+    };
+    for (int round = 0; round < 2; round++) {
+        host_open_with((struct http_limits){.body_limit = 1000,
+                                            .read_size = (uint32_t)round,
+                                            .head_ms = 40,
+                                            .body_progress_ms = 40},
+                       answer_own);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            struct raw_peer p;
+            ask_until_closed(&p, cases[i].bytes);
+            if (!strstr(p.got.data, cases[i].status) || !strstr(p.got.data, cases[i].body))
+                fail_msg("case %zu: got %s", i, p.got.data);
+            assert_int_equal(raw_peer_count(&p, "HTTP/1.1 "), 1);
+            assert_int_equal(raw_peer_count(&p, "X-Own: yes\r\n"), 1);
+            assert_int_equal(raw_peer_count(&p, "Content-Type: text/own\r\n"), 1);
+            assert_int_equal(raw_peer_count(&p, "Connection: close\r\n"), 1);
+            raw_peer_deinit(&p);
+        }
+        host_close();
+    }
+}
+
+static void test_server__options_asterisk_is_its_own_and_keeps_alive(void **state)
+{
+    (void)state;
+    struct raw_peer p;
+    host_open_with((struct http_limits){0}, answer_own);
+    dial_and_send(&p, "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n" GET("/show?name=2"));
+    wait_for(&p, "[GET|2|]", 1);
+    assert_int_equal(raw_peer_count(&p, "HTTP/1.1 204 No Content\r\n"), 1);
+    assert_int_equal(raw_peer_count(&p, "X-Own: yes\r\n"), 1);
+    assert_int_equal(raw_peer_count(&p, "{204|"), 0);
+    raw_peer_deinit(&p);
+    host_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_server__own_answers_look_as_its_owner_wants),
+        cmocka_unit_test(test_server__options_asterisk_is_its_own_and_keeps_alive),
         cmocka_unit_test(test_server__answers_with_date_defaults_and_keeps_alive),
         cmocka_unit_test(test_server__pipelined_requests_are_answered_in_order),
         cmocka_unit_test(test_server__one_byte_reads_give_the_same_answers),

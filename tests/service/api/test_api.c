@@ -86,16 +86,28 @@ static void test_api__every_answer_has_security_headers(void **state)
         {"GET", "/missing", "", 404},
         {"GET", "/", "Host: evil.example\r\n", 403},
         {"OPTIONS", "/api/v1/bots", "", 204},
+        {"OPTIONS", "*", "", 204},
+        {"HEAD", "/api/v1/version", "", 200},
+        {"HEAD", "/missing", "", 404},
         {"PUT", "/api/v1/bots", "", 405},
         {"TRACE", "/", "", 501},
         {"POST", "/api/v1/bots", "Content-Length: 999999\r\n", 413},
         {"GET", "/", "Host: a\r\nHost: b\r\n", 400},
+        {"GET", "/", "Folded\r\n folded\r\n", 400},
+        {"POST", "/api/v1/bots", "Transfer-Encoding: gzip\r\n", 501},
+        {"POST", "/api/v1/bots", "Expect: wonders\r\n", 417},
     };
     struct world *w = open_english();
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct answer a = ask(w, rows[i].method, rows[i].target, rows[i].headers, NULL);
         assert_status(&a, rows[i].status);
+        assert_int_equal(strlen(answer_header(&a, "X-Request-Id")), 16);
+        if (a.status >= 400) {
+            assert_string_equal(answer_header(&a, "Content-Type"), "application/problem+json");
+            if (strcmp(rows[i].method, "HEAD") != 0)
+                assert_problem(&a, rows[i].status, answer_text(&a, "code"));
+        }
         const char *policy = answer_header(&a, "Content-Security-Policy");
         assert_non_null(strstr(policy, "default-src 'none'"));
         assert_non_null(strstr(policy, "frame-ancestors 'none'"));
@@ -107,6 +119,47 @@ static void test_api__every_answer_has_security_headers(void **state)
         assert_string_equal(answer_header(&a, "Access-Control-Allow-Origin"), "");
         answer_free(&a);
     }
+    world_close(w);
+}
+
+static void test_api__refusals_of_the_http_server_are_problems(void **state)
+{
+    static const struct {
+        const char *method, *target, *headers;
+        int status;
+        const char *code, *cause;
+    } rows[] = {
+        {"GET", "/", "Host: a\r\nHost: b\r\n", 400, "malformed_request", "more than one Host"},
+        {"GET", "/", "Host : a\r\n", 400, "malformed_request", "no token"},
+        {"POST", "/api/v1/bots", "Content-Length: 65537\r\n", 413, "body_too_large", "65536"},
+        {"POST", "/", "Expect: wonders\r\n", 417, "expectation_failed", "100-continue"},
+        {"TRACE", "/", "", 501, "not_implemented", "unknown method"},
+        {"POST", "/", "Transfer-Encoding: gzip\r\n", 501, "not_implemented", "chunked"},
+    };
+    struct world *w = world_open((struct world_options){.language = LANGUAGE_TURKISH});
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char headers[128];
+        snprintf(headers, sizeof headers, "%sAccept-Language: en\r\n", rows[i].headers);
+        struct answer a = ask(w, rows[i].method, rows[i].target, headers, NULL);
+        assert_problem(&a, rows[i].status, rows[i].code);
+        if (!strstr(answer_text(&a, "detail"), rows[i].cause)) fail_msg("%s", a.text);
+        /* Where the head was readable, so was the language that it asks for. */
+        if (i != 1) assert_memory_equal(answer_text(&a, "detail"), "Th", 2);
+        answer_free(&a);
+    }
+    char target[9000];
+    memset(target, 'a', sizeof target - 1);
+    target[0] = '/';
+    target[sizeof target - 1] = '\0';
+    struct answer a = get(w, target);
+    assert_problem(&a, 414, "target_too_long");
+    answer_free(&a);
+    char headers[1500] = "";
+    for (size_t i = 0; i < 101; i++) strcat(headers, "X-Many: 1\r\n");
+    a = ask(w, "GET", "/", headers, NULL);
+    assert_problem(&a, 431, "headers_too_large");
+    answer_free(&a);
     world_close(w);
 }
 
@@ -592,6 +645,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_local__forged_requests_are_refused),
         cmocka_unit_test(test_api__every_answer_has_security_headers),
+        cmocka_unit_test(test_api__refusals_of_the_http_server_are_problems),
         cmocka_unit_test(test_api__methods_are_what_the_table_says),
         cmocka_unit_test(test_api__unknown_paths_are_404),
         cmocka_unit_test(test_api__posts_must_be_json),
