@@ -1,4 +1,4 @@
-/* The vault: what it seals opens in its place only, and rotation loses nothing wherever it stops. */
+/* The vault: what it seals opens in its place only, and rotation loses nothing where it stops. */
 #include "service/account/vault.h"
 
 #include <fcntl.h>
