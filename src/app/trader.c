@@ -122,6 +122,7 @@ static void trader_free(struct trader *t)
     free(t->seats);
     free(t->outbox.items);
     free(t->unsent);
+    free(t->early);
     explicit_bzero(t, sizeof *t); /* a key may have passed through */
     free(t);
 }

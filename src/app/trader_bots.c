@@ -254,6 +254,13 @@ static void steer_restored(struct trader *t, const struct restored *r)
 
 static void refuse_errand(struct trader *t, struct errand *errand, enum err err);
 
+static void one_restored(struct trader *t)
+{
+    CHECK(t->restoring > 0);
+    t->restoring--;
+    if (!t->stopping) trader_early_due(t);
+}
+
 /* Everything is there: into the engine. */
 static void seat_bot(struct trader *t, struct errand *errand)
 {
@@ -277,6 +284,7 @@ static void seat_bot(struct trader *t, struct errand *errand)
         steer_restored(t, errand->restored);
     else
         trader_answer(t, &errand->request, OK, "", config->id);
+    if (errand->restored) one_restored(t);
     log_info("bot_ready", "bot=%llu candles=%zu", (unsigned long long)config->id,
              errand->history_count);
     errand_free(errand);
@@ -289,6 +297,7 @@ static void refuse_errand(struct trader *t, struct errand *errand, enum err err)
                   (unsigned long long)errand->restored->bot.id, err_text());
     else
         trader_answer(t, &errand->request, err, err_text(), 0);
+    if (errand->restored) one_restored(t);
     errand_free(errand);
 }
 
@@ -461,6 +470,7 @@ enum err trader_restore(struct trader *t)
         .on_order = on_order,
         .on_fill = on_fill,
         .fill_count = TRADER_FILLS_MAX / 2,
+        .order_count = TRADER_NEWEST_ORDERS,
     };
     uint64_t next_order_id;
     const enum err err = store_load(t->options.store, &loader, &next_order_id);
@@ -477,6 +487,7 @@ enum err trader_restore(struct trader *t)
 
 void trader_restore_begin(struct trader *t)
 {
+    for (const struct restored *r = t->restored; r; r = r->next) t->restoring++;
     while (t->restored) {
         struct restored *r = t->restored;
         t->restored = r->next;

@@ -15,6 +15,11 @@ static void on_event(void *user, struct event *event)
     trader_event(((struct line *)user)->trader, event);
 }
 
+static void on_order_news(void *user, struct event *event)
+{
+    trader_order_news(((struct line *)user)->trader, event);
+}
+
 /* The venue told its symbols again: a halt or another filter counts from here. */
 static void refresh_rules(struct line *line)
 {
@@ -89,7 +94,7 @@ static enum err open_gateway(struct line *line, struct trader_venue *where)
         .install = store_install_id(line->trader->options.store),
         .read_lag_ms = where->read_lag_ms,
         .jitter_seed = jitter_seed(line),
-        .sink = {.on_event = on_event, .on_stream = on_stream, .on_external = on_external},
+        .sink = {.on_event = on_order_news, .on_stream = on_stream, .on_external = on_external},
         .user = line,
     };
     return gateway_open(&line->trader->loop, &options, &line->gateway);

@@ -1,4 +1,5 @@
 /* What people see: market data as far as the ring has room, bot news always. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,18 @@ static enum venue_state state_of(uint8_t state)
     return (enum venue_state)states[state];
 }
 
+static void publish_alarm(struct trader *t)
+{
+    struct publication p = {.kind = PUBLISH_ALARM, .time_ms = t->time_ms};
+    const uint64_t unknown = engine_counters(t->engine)->unknown_fills;
+    p.alarm.halted_bots = engine_halted_bots(t->engine);
+    if (p.alarm.halted_bots || unknown)
+        snprintf(p.alarm.orders, sizeof p.alarm.orders,
+                 "%u bots wait for a person; %llu fills since the start belong to no known order",
+                 p.alarm.halted_bots, (unsigned long long)unknown);
+    trader_publish(t, &p);
+}
+
 void trader_publish_status(struct trader *t)
 {
     for (unsigned v = 0; v < VENUE_COUNT; v++) {
@@ -118,5 +131,6 @@ void trader_publish_status(struct trader *t)
     const struct publication p = {
         .kind = PUBLISH_ENGINE, .time_ms = t->time_ms, .engine = *engine_counters(t->engine)};
     trader_publish(t, &p);
+    publish_alarm(t);
     bridge_flush(t->options.bridge);
 }

@@ -22,6 +22,8 @@ enum {
     TRADER_LEGS_MAX = 30000,
     TRADER_ORDERS_MAX = 65536,
     TRADER_FILLS_MAX = 65536,
+    TRADER_NEWEST_ORDERS = 16384, /* of which closed live ones are known again after a restart */
+    TRADER_EARLY_MAX = 4096,      /* news of orders of bots that are still on their way in */
     TRADER_BOOK_LEVELS = 5000,
     TRADER_PAPER_ORDERS_MAX = 30000, /* one a leg */
     TRADER_PAPER_LATENCY_MS = 50,
@@ -146,7 +148,10 @@ struct trader {
     uint32_t seat_next; /* to look at for publishing */
     struct id_map seat_by_id;
     struct arena seat_arena;
-    struct restored *restored;  /* bots that are not in the engine yet */
+    struct restored *restored; /* bots that are not in the engine yet */
+    uint32_t restoring;        /* how many of them are on their way */
+    struct event *early;       /* TRADER_EARLY_MAX places, taken when first needed */
+    uint32_t early_count;
     struct publication *unsent; /* bot news that found the ring full: ring */
     uint32_t unsent_first, unsent_count;
 };
@@ -156,6 +161,11 @@ void trader_event(struct trader *t, struct event *event);
 void trader_tick(struct trader *t);
 /* Steps what the paper venue (or a refusal of ours) answered; that may give further answers. */
 void trader_drain_paper(struct trader *t);
+
+/* News from a gateway: kept back while the bot whose order it may be is on its way in. */
+void trader_order_news(struct trader *t, struct event *event);
+/* Steps the kept news whose orders are known by now; all of it once no bot is on its way. */
+void trader_early_due(struct trader *t);
 
 /* trader_store.c: what goes to the store and what comes back. */
 enum err trader_store_open(struct trader *t) ERR_MUST_USE;

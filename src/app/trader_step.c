@@ -1,5 +1,6 @@
 /* The sequencer: numbers and dates every event, journals it, steps the engine, and carries out what
  * the engine answers. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/trader_state.h"
@@ -205,6 +206,36 @@ void trader_event(struct trader *t, struct event *event)
     default: break;
     }
     trader_drain_paper(t);
+}
+
+static bool is_known(const struct trader *t, const struct event *event)
+{
+    const uint64_t id = event->kind == EVENT_FILL ? event->fill.order_id : event->order.order_id;
+    return engine_order(t->engine, id) != NULL;
+}
+
+void trader_order_news(struct trader *t, struct event *event)
+{
+    if (t->restoring > 0 && t->early_count < TRADER_EARLY_MAX && !is_known(t, event)) {
+        if (!t->early) t->early = calloc(TRADER_EARLY_MAX, sizeof *t->early);
+        CHECK(t->early);
+        t->early[t->early_count++] = *event;
+        return;
+    }
+    trader_event(t, event);
+}
+
+void trader_early_due(struct trader *t)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < t->early_count; i++) {
+        struct event event = t->early[i];
+        if (t->restoring > 0 && !is_known(t, &event))
+            t->early[kept++] = event;
+        else
+            trader_event(t, &event);
+    }
+    t->early_count = kept;
 }
 
 void trader_tick(struct trader *t)

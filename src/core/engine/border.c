@@ -65,8 +65,7 @@ static bool takes_restore(const struct engine *e, const struct event *in)
     case RESTORE_ORDER:
         if (r->order.id == 0 || engine_order(e, r->order.id))
             return no("a restored order's id is 0 or used twice");
-        if (order_state_is_closed((enum order_state)r->order.state) || r->order.qty.units <= 0)
-            return no("a restored order is closed or empty");
+        if (r->order.qty.units <= 0) return no("a restored order is empty");
         if (e->orders.free_count + e->orders.closed_count == 0)
             return no("more working orders than the limits allow");
         return has_leg(e, r->order.bot_id, r->order.instrument);

@@ -112,12 +112,11 @@ void bot_settle(struct engine *e, struct bot *bot, struct outbox *out)
     set_state(e, bot, BOT_STOPPED, (enum bot_reason)bot->totals.reason, out);
 }
 
-void bot_halt(struct engine *e, struct bot *bot, struct outbox *out)
+void bot_halt(struct engine *e, struct bot *bot, enum bot_reason reason, struct outbox *out)
 {
     /* What stops, stops all the same. */
     const bool ends = bot->totals.state == BOT_STOPPED || bot->totals.state == BOT_STOPPING;
-    set_state(e, bot, ends ? (enum bot_state)bot->totals.state : BOT_PAUSED,
-              BOT_REASON_IMPOSSIBLE_NEWS, out);
+    set_state(e, bot, ends ? (enum bot_state)bot->totals.state : BOT_PAUSED, reason, out);
 }
 
 struct purse bot_purse(const struct engine *e, const struct bot *bot)

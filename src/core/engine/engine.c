@@ -152,7 +152,7 @@ void engine_step(struct engine *e, const struct event *in, struct outbox *out)
     case EVENT_BAR: on_bar(e, in, out); break;
     case EVENT_CANDLE: on_candle(e, in, out); break;
     case EVENT_ORDER: order_on_news(e, &in->order, out); break;
-    case EVENT_FILL: order_on_fill(e, &in->fill, out); break;
+    case EVENT_FILL: order_on_fill(e, in->instrument, &in->fill, out); break;
     case EVENT_BOT: bot_on_command(e, &in->bot, out); break;
     case EVENT_RESTORE: bot_on_restore(e, in, out); break;
     case EVENT_KIND_COUNT: CHECK(false);
@@ -216,6 +216,15 @@ void engine_working_orders(const struct engine *e,
 {
     for (uint32_t i = 0; i < e->orders.working_count; i++)
         callback(context, &e->orders.slots[e->orders.working[i]].order);
+}
+
+uint32_t engine_halted_bots(const struct engine *e)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < e->bot_count; i++)
+        count += e->bots[i].totals.reason == BOT_REASON_IMPOSSIBLE_NEWS ||
+                 e->bots[i].totals.reason == BOT_REASON_UNKNOWN_FILL;
+    return count;
 }
 
 const struct book *engine_book(const struct engine *e, uint16_t index)

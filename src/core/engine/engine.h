@@ -33,6 +33,7 @@ struct engine_counters {
     uint64_t events, orders, fills;
     uint64_t duplicate_fills, unknown_orders; /* news that concerned nothing of ours */
     uint64_t impossible_news, crossed_books, candle_gaps;
+    uint64_t unknown_fills; /* of orders that nobody knows: money that is booked nowhere */
 };
 
 /* One bot in one instrument, as people see it. */
@@ -78,6 +79,8 @@ const struct order *engine_order(const struct engine *e, uint64_t order_id);
 void engine_working_orders(const struct engine *e,
                            void (*callback)(void *context, const struct order *order),
                            void *context);
+/* Bots that wait for a person to look at impossible news, an unknown or a rounded fill. */
+uint32_t engine_halted_bots(const struct engine *e);
 const struct book *engine_book(const struct engine *e, uint16_t index);
 uint64_t engine_next_order_id(const struct engine *e);
 uint64_t engine_seq(const struct engine *e); /* of the last event */

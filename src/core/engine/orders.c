@@ -82,7 +82,7 @@ static void release_leg(struct engine *e, struct order_slot *slot, struct outbox
 static void impossible(struct engine *e, const struct order_slot *slot, struct outbox *out)
 {
     e->counters.impossible_news++;
-    bot_halt(e, &e->bots[e->legs[slot->leg].bot], out);
+    bot_halt(e, &e->bots[e->legs[slot->leg].bot], BOT_REASON_IMPOSSIBLE_NEWS, out);
 }
 
 void order_on_news(struct engine *e, const struct order_news *news, struct outbox *out)
@@ -189,11 +189,29 @@ static void settle_late(struct engine *e, struct leg *leg, struct outbox *out)
     bot_settle(e, bot, out);
 }
 
-void order_on_fill(struct engine *e, const struct fill *fill, struct outbox *out)
+/* Money moved and no order says whose it was. Whoever trades live there may hold other than it
+ * thinks. */
+static void unknown_fill(struct engine *e, uint16_t instrument, struct outbox *out)
+{
+    e->counters.unknown_fills++;
+    if (instrument >= e->limits.instruments || !e->markets[instrument].known) return;
+    for (uint32_t i = e->markets[instrument].first_leg; i != NO_INDEX;
+         i = e->legs[i].next_on_market) {
+        struct bot *bot = &e->bots[e->legs[i].bot];
+        if (bot->config.mode == MODE_LIVE) bot_halt(e, bot, BOT_REASON_UNKNOWN_FILL, out);
+    }
+}
+
+void order_on_fill(struct engine *e, uint16_t instrument, const struct fill *fill,
+                   struct outbox *out)
 {
     struct order_slot *slot = order_table_find(&e->orders, fill->order_id);
-    if (!slot || fill->venue_trade_id >= VENUE_TRADE_ID_LIMIT) {
+    if (fill->venue_trade_id >= VENUE_TRADE_ID_LIMIT) {
         e->counters.unknown_orders++;
+        return;
+    }
+    if (!slot) {
+        unknown_fill(e, instrument, out);
         return;
     }
     struct order *o = &slot->order;
@@ -232,20 +250,29 @@ void order_on_time(struct engine *e, struct outbox *out)
     }
 }
 
-void order_restore(struct engine *e, const struct order *order, struct outbox *out)
+static uint32_t leg_of(const struct engine *e, const struct order *order)
 {
     const struct bot *bot = engine_find_bot(e, order->bot_id);
     CHECK(bot);
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++)
+        if (e->legs[bot->first_leg + i].instrument == order->instrument) return bot->first_leg + i;
+    check_failed("a leg for the order", __FILE__, __LINE__);
+}
+
+void order_restore(struct engine *e, const struct order *order, struct outbox *out)
+{
     struct order_slot *slot = order_table_add(&e->orders, order->id);
     CHECK(slot); /* the store holds no more working orders than the table had room for */
     slot->order = *order;
     slot->query_at_ms = e->time_ms;
-    slot->leg = NO_INDEX;
-    for (uint32_t i = 0; i < bot->config.symbol_count; i++)
-        if (e->legs[bot->first_leg + i].instrument == order->instrument)
-            slot->leg = bot->first_leg + i;
-    CHECK(slot->leg != NO_INDEX);
+    slot->leg = leg_of(e, order);
+    if (order->id >= e->next_order_id) e->next_order_id = order->id + 1;
+    if (order_state_is_closed((enum order_state)order->state)) {
+        order_table_close(&e->orders, slot); /* known, so that a late fill finds it */
+        return;
+    }
     struct leg *leg = &e->legs[slot->leg];
+    const struct bot *bot = &e->bots[leg->bot];
     leg->working_order = order->id;
     if (order->side == SIDE_BUY) {
         /* At what price it was sized is not known any more: until it is done nothing is free. */
@@ -256,7 +283,6 @@ void order_restore(struct engine *e, const struct order *order, struct outbox *o
         leg->exit_trigger = order->trigger;
         e->exits_wanted++;
     }
-    if (order->id >= e->next_order_id) e->next_order_id = order->id + 1;
     if (order->state != ORDER_SENT) return;
     /* We may have died before, while or after the bytes left. */
     slot->order.state = ORDER_UNKNOWN;

@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "core/engine/state.h"
 
-enum { SNAPSHOT_VERSION = 1 };
+enum { SNAPSHOT_VERSION = 2 };
 
 static void visit_limits(struct visitor *v, const struct engine_limits *limits)
 {
@@ -143,6 +143,7 @@ static void visit_counters(struct visitor *v, struct engine_counters *c)
     visit_u64(v, &c->impossible_news);
     visit_u64(v, &c->crossed_books);
     visit_u64(v, &c->candle_gaps);
+    visit_u64(v, &c->unknown_fills);
 }
 
 static void visit_engine(struct visitor *v, struct engine *e)

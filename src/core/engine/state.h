@@ -119,14 +119,15 @@ struct purse bot_purse(const struct engine *e, const struct bot *bot);
 /* Ends STOPPING once nothing that can be sold is held and nothing works. */
 void bot_settle(struct engine *e, struct bot *bot, struct outbox *out);
 /* A person must look: no entries until START or STOP. */
-void bot_halt(struct engine *e, struct bot *bot, struct outbox *out);
+void bot_halt(struct engine *e, struct bot *bot, enum bot_reason reason, struct outbox *out);
 void bot_tell(struct engine *e, struct bot *bot, struct outbox *out);
 
 /* orders.c: from a wish to an order, and news about it. */
 bool order_place(struct engine *e, struct leg *leg, enum side side, struct qty qty,
                  enum purpose purpose, struct price trigger, struct outbox *out);
 void order_on_news(struct engine *e, const struct order_news *news, struct outbox *out);
-void order_on_fill(struct engine *e, const struct fill *fill, struct outbox *out);
+void order_on_fill(struct engine *e, uint16_t instrument, const struct fill *fill,
+                   struct outbox *out);
 void order_on_time(struct engine *e, struct outbox *out);
 void order_restore(struct engine *e, const struct order *order, struct outbox *out);
 

@@ -107,7 +107,7 @@ struct restore {
     union {
         struct bot_totals totals; /* BOT, after its ADD */
         struct position position; /* POSITION, with the event's instrument */
-        struct order order;       /* ORDER: every order that is not closed */
+        struct order order;       /* ORDER: those not closed, and newly closed live ones */
         struct fill fill;         /* FILL: already booked, so that it is not booked again */
         uint64_t next_order_id;   /* COUNTER */
     };

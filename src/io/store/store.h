@@ -84,9 +84,11 @@ struct store_loader {
     void (*on_bot)(void *user, const struct store_bot *bot);                /* by id, all users */
     void (*on_totals)(void *user, const struct store_totals *totals);       /* by bot */
     void (*on_position)(void *user, const struct store_position *position); /* flat ones too */
-    void (*on_order)(void *user, const struct store_order *order);          /* not closed, by id */
-    void (*on_fill)(void *user, const struct store_fill *fill);             /* oldest first */
-    uint32_t fill_count; /* how many of the newest fills; those of open orders come in any case */
+    /* By id: those not closed, and of the newest order_count the live ones that are. */
+    void (*on_order)(void *user, const struct store_order *order);
+    void (*on_fill)(void *user, const struct store_fill *fill); /* oldest first */
+    uint32_t fill_count; /* how many of the newest fills; those of told orders come in any case */
+    uint32_t order_count;
 };
 
 /* Tells everything in the order of the functions above, as of one moment, and sets the next block

@@ -4,7 +4,11 @@
 #include "io/store/store.h"
 #include "io/store/store_internal.h"
 
-#define OPEN_STATES    "('sent', 'unknown', 'open', 'canceling')"
+#define OPEN_STATES "('sent', 'unknown', 'open', 'canceling')"
+/* The paper venue has no memory, so its closed orders get no late news. */
+#define TOLD_ORDER(newest)                                                                         \
+    "(state IN " OPEN_STATES " OR (mode = 'live' AND id IN"                                        \
+    " (SELECT id FROM orders ORDER BY id DESC LIMIT " newest ")))"
 #define OF_LIVING_BOTS "bot_id IN (SELECT id FROM bots WHERE deleted_ms IS NULL)"
 
 const char *const store_load_texts[STATEMENT_COUNT] = {
@@ -13,12 +17,10 @@ const char *const store_load_texts[STATEMENT_COUNT] = {
         "SELECT " TOTALS_COLUMNS " FROM bot_states WHERE " OF_LIVING_BOTS " ORDER BY bot_id",
     [LOAD_POSITIONS] = "SELECT " POSITION_COLUMNS " FROM positions WHERE " OF_LIVING_BOTS
                        " ORDER BY bot_id, venue, symbol",
-    [LOAD_ORDERS] =
-        "SELECT " ORDER_COLUMNS " FROM orders WHERE state IN " OPEN_STATES " ORDER BY id",
-    [LOAD_FILLS] =
-        "SELECT " FILL_COLUMNS " FROM fills"
-        " WHERE id IN (SELECT id FROM fills ORDER BY id DESC LIMIT ?1)"
-        " OR order_id IN (SELECT id FROM orders WHERE state IN " OPEN_STATES ") ORDER BY id",
+    [LOAD_ORDERS] = "SELECT " ORDER_COLUMNS " FROM orders WHERE " TOLD_ORDER("?1") " ORDER BY id",
+    [LOAD_FILLS] = "SELECT " FILL_COLUMNS " FROM fills"
+                   " WHERE id IN (SELECT id FROM fills ORDER BY id DESC LIMIT ?1)"
+                   " OR order_id IN (SELECT id FROM orders WHERE " TOLD_ORDER("?2") ") ORDER BY id",
     [NEXT_ORDER_ID] = "SELECT order_id_limit FROM settings",
 };
 
@@ -106,6 +108,7 @@ static enum err load_orders(struct store *s, const struct store_loader *loader)
     struct store_order order;
     bool more;
     enum err err;
+    sqlite3_bind_int64(rows, 1, loader->order_count);
     while (!(err = database_next(rows, &more)) && more) {
         err = row_order(rows, &order);
         if (err) break;
@@ -122,6 +125,7 @@ static enum err load_fills(struct store *s, const struct store_loader *loader)
     bool more;
     enum err err;
     sqlite3_bind_int64(rows, 1, loader->fill_count);
+    sqlite3_bind_int64(rows, 2, loader->order_count);
     while (!(err = database_next(rows, &more)) && more) {
         err = row_fill(rows, &fill);
         if (err) break;

@@ -164,6 +164,7 @@ void board_on_publication(struct board *b, const struct publication *p)
         b->engine = p->engine;
         b->engine_ms = p->time_ms;
         break;
+    case PUBLISH_ALARM: b->alarm = p->alarm; break;
     }
 }
 

@@ -63,6 +63,7 @@ struct board {
     struct board_venue venues[VENUE_COUNT];
     struct engine_counters engine;
     int64_t engine_ms; /* when the trade thread last said so; 0 = never */
+    struct trade_alarm alarm;
     uint64_t publications, ignored;
 };
 

@@ -28,6 +28,8 @@ static void engine(struct buffer *out, const struct engine_counters *e)
            e->unknown_orders);
     single(out, "news_impossible_total", "counter", "Order news that cannot be.",
            e->impossible_news);
+    single(out, "fills_unknown_total", "counter", "Fills of ours that no order explains.",
+           e->unknown_fills);
     single(out, "books_crossed_total", "counter", "Books emptied because they were crossed.",
            e->crossed_books);
     single(out, "candle_gaps_total", "counter", "Candles that were missing.", e->candle_gaps);
@@ -131,6 +133,10 @@ void metrics_get(struct call *call, const struct http_request *request)
     engine(out, &api->board.engine);
     venues(out, &api->board);
     single(out, "bots", "gauge", "Bots the trade thread runs.", api->board.bot_count);
+    single(out, "bots_halted", "gauge", "Bots that wait for a person to look at news of orders.",
+           api->board.alarm.halted_bots);
+    single(out, "store_writable", "gauge", "0 while the store does not take every write.",
+           !*api->board.alarm.store);
     single(out, "publications_total", "counter", "News taken from the trade thread.",
            api->board.publications);
     if (api->options.publications_dropped)

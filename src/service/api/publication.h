@@ -12,7 +12,7 @@
 #include "core/engine/engine.h"
 #include "core/model/action.h"
 
-enum { PUBLISH_LEVELS = 50, VENUE_REASON_SIZE = 128 };
+enum { PUBLISH_LEVELS = 50, VENUE_REASON_SIZE = 128, ALARM_TEXT_SIZE = 128 };
 
 enum publication_kind {
     PUBLISH_INSTRUMENT, /* from now on this index means this instrument */
@@ -23,6 +23,7 @@ enum publication_kind {
     PUBLISH_DECISION, /* why */
     PUBLISH_VENUE,
     PUBLISH_ENGINE, /* counters */
+    PUBLISH_ALARM,  /* what keeps the trade thread from its whole work */
 };
 
 enum venue_state { VENUE_DOWN, VENUE_DIALING, VENUE_SYNCING, VENUE_LIVE, VENUE_STALE };
@@ -50,6 +51,13 @@ struct published_bot {
     struct money equity;
 };
 
+/* Told each second. Empty texts: all is well. */
+struct trade_alarm {
+    char store[ALARM_TEXT_SIZE];  /* why the store takes no writes, or not all */
+    char orders[ALARM_TEXT_SIZE]; /* which news of orders waits for a person */
+    uint32_t halted_bots;         /* that news of orders has paused */
+};
+
 struct publication {
     uint8_t kind;
     uint16_t instrument;
@@ -64,6 +72,7 @@ struct publication {
         struct decision decision;
         struct venue_status venue;
         struct engine_counters engine;
+        struct trade_alarm alarm;
     };
 };
 

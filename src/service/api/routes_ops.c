@@ -60,18 +60,21 @@ void ops_ready(struct call *call, const struct http_request *request)
     struct buffer text = {.limit = 65536};
     struct json_writer parts = {.out = &text};
     (void)request;
-    const bool store = store_answers(call->api);
+    const struct trade_alarm *alarm = &board->alarm;
+    const bool reads = store_answers(call->api);
+    const bool store = reads && !*alarm->store;
     const bool engine = board->engine_ms && api_now_ms() - board->engine_ms <= ENGINE_SILENT_MS;
     writer_open(&parts, NULL, '{');
-    part(&parts, "store", store, "the database does not answer");
+    part(&parts, "store", store, reads ? alarm->store : "the database does not answer");
     part(&parts, "engine", engine, "the trade thread is silent");
-    const bool venues = venue_parts(&parts, board);
+    part(&parts, "orders", !*alarm->orders, alarm->orders);
+    const bool whole = venue_parts(&parts, board) && !*alarm->orders;
     writer_close(&parts, '}');
     buffer_append_char(&text, '\0');
 
     const bool up = store && engine;
     writer_open(&call->json, NULL, '{');
-    writer_text(&call->json, "status", !up ? "down" : venues ? "ok" : "degraded");
+    writer_text(&call->json, "status", !up ? "down" : whole ? "ok" : "degraded");
     writer_raw(&call->json, "parts", text.data);
     writer_close(&call->json, '}');
     buffer_deinit(&text);

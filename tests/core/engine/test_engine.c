@@ -482,6 +482,59 @@ static void test_engine__late_fill_of_a_closed_exit_ends_stopping(void **state)
     desk_close(&d);
 }
 
+static void restore_order(struct desk *d, const struct order *order)
+{
+    step(d, (struct event){.kind = EVENT_RESTORE,
+                           .restore = {.kind = RESTORE_ORDER, .bot_id = 1, .order = *order}});
+}
+
+static void test_engine__late_fill_of_an_order_closed_before_the_restart_is_booked(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    struct bot_config bot = bot_of(1);
+    bot.mode = MODE_LIVE;
+    add_and_start(&d, &bot);
+    const struct order closed = {.id = 41,
+                                 .bot_id = 1,
+                                 .mode = MODE_LIVE,
+                                 .state = ORDER_EXPIRED,
+                                 .qty = {1000},
+                                 .filled = {400}};
+    restore_order(&d, &closed);
+    assert_int_equal(view(&d, 1).legs[0].working_order, 0);
+    assert_true(engine_next_order_id(d.engine) > closed.id);
+    fill(&d, &closed, 1000000, 600);
+    const struct action *booked = find(&d, ACTION_FILL);
+    assert_non_null(booked);
+    assert_int_equal(booked->booking.order.filled.units, 1000);
+    assert_int_equal(booked->booking.position.bought.units, 600);
+    assert_int_equal(engine_counters(d.engine)->unknown_fills, 0);
+    assert_int_equal(view(&d, 1).totals.state, BOT_RUNNING);
+    desk_close(&d);
+}
+
+static void test_engine__fill_of_an_order_nobody_knows_halts_who_trades_live_there(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    struct bot_config live = bot_of(1), paper = bot_of(2);
+    live.mode = MODE_LIVE;
+    add_and_start(&d, &live);
+    add_and_start(&d, &paper);
+    fill(&d, &(struct order){.id = 999}, 1000000, 600);
+    assert_null(find(&d, ACTION_FILL)); /* nothing is invented */
+    assert_int_equal(find(&d, ACTION_BOT)->totals.reason, BOT_REASON_UNKNOWN_FILL);
+    assert_int_equal(view(&d, 1).totals.state, BOT_PAUSED);
+    assert_int_equal(view(&d, 2).totals.state, BOT_RUNNING);
+    assert_int_equal(engine_counters(d.engine)->unknown_fills, 1);
+    assert_int_equal(engine_halted_bots(d.engine), 1);
+    command(&d, BOT_COMMAND_START, &live); /* a person has looked */
+    assert_int_equal(view(&d, 1).totals.state, BOT_RUNNING);
+    assert_int_equal(engine_halted_bots(d.engine), 0);
+    desk_close(&d);
+}
+
 static void test_engine__fill_that_does_not_fit_changes_nothing(void **state)
 {
     (void)state;
@@ -808,6 +861,8 @@ int main(void)
         cmocka_unit_test(test_engine__restored_sent_order_is_unknown_and_asked_about),
         cmocka_unit_test(test_engine__late_fill_of_a_stopped_bot_goes_out_again),
         cmocka_unit_test(test_engine__late_fill_of_a_closed_exit_ends_stopping),
+        cmocka_unit_test(test_engine__late_fill_of_an_order_closed_before_the_restart_is_booked),
+        cmocka_unit_test(test_engine__fill_of_an_order_nobody_knows_halts_who_trades_live_there),
         cmocka_unit_test(test_engine__fill_that_does_not_fit_changes_nothing),
         cmocka_unit_test(test_engine__holding_that_cannot_be_sold_blocks_neither_stop_nor_entry),
         cmocka_unit_test(test_engine__day_limit_outlives_stop_and_start),

@@ -442,6 +442,7 @@ static void step(struct storm *s, struct event event)
         }
     }
     assert_int_equal(engine_counters(s->engine)->impossible_news, 0);
+    assert_int_equal(engine_counters(s->engine)->unknown_fills, 0);
 }
 
 static void check_all(struct storm *s)
@@ -554,16 +555,6 @@ static bool is_in_the_air(const struct storm *s, uint64_t order_id)
     return false;
 }
 
-/* A fill that is still under way for an order that the store thinks done would be lost: the gateway
- * tells fills before the end, and so a restart there is not asked for. */
-static bool may_restart(const struct storm *s)
-{
-    for (uint32_t i = 0; i < s->fill_count; i++)
-        if (!s->fills[i].booked && s->venue[s->slot_of[s->fills[i].fill.order_id]].told_closed)
-            return false;
-    return true;
-}
-
 static void restore(struct storm *s, uint32_t b, uint16_t instrument, struct restore what)
 {
     what.bot_id = b + 1;
@@ -575,16 +566,22 @@ static void restore_order(struct storm *s, const struct order *o)
     const uint32_t b = (uint32_t)o->bot_id - 1;
     struct ledger *leg = &s->ledgers[b][o->instrument];
     struct venue_order *v = &s->venue[s->slot_of[o->id]];
-    leg->working = o->id;
-    restore(s, b, o->instrument, (struct restore){.kind = RESTORE_ORDER, .order = *o});
-    if (o->mode == MODE_LIVE) return;
-    /* The paper venue has no memory: what it did not tell did not happen. */
+    const bool closed = order_state_is_closed((enum order_state)o->state);
+    if (!closed) leg->working = o->id;
+    if (!closed || o->mode == MODE_LIVE)
+        restore(s, b, o->instrument, (struct restore){.kind = RESTORE_ORDER, .order = *o});
     for (uint32_t i = 0; i < v->fill_count; i++) {
         struct venue_fill *f = &s->fills[v->fills[i]];
         if (f->booked) continue;
+        if (o->mode == MODE_LIVE) {
+            if (closed) post_fill(s, f); /* late, and nobody asks any more */
+            continue;
+        }
+        /* The paper venue has no memory: what it did not tell did not happen. */
         leg->venue_base -= base_change(f->instrument, &f->fill, f->buy);
         f->booked = true;
     }
+    if (closed || o->mode == MODE_LIVE) return;
     step(s, (struct event){.kind = EVENT_ORDER,
                            .instrument = o->instrument,
                            .order = {.order_id = o->id, .input = ON_CANCELED}});
@@ -617,8 +614,7 @@ static void restart(struct storm *s)
                 restore(s, b, s->fills[i].instrument,
                         (struct restore){.kind = RESTORE_FILL, .fill = s->fills[i].fill});
         for (uint32_t i = 0, count = s->order_count; i < count; i++)
-            if (s->stored[i].bot_id == b + 1 &&
-                !order_state_is_closed((enum order_state)s->stored[i].state)) {
+            if (s->stored[i].bot_id == b + 1) {
                 const struct order o = s->stored[i];
                 restore_order(s, &o);
             }
@@ -725,7 +721,7 @@ static void weather(struct storm *s)
         break;
     default:
         if (chance(s, 20)) swap_twin_for_snapshot(s);
-        if (chance(s, 15) && may_restart(s)) restart(s);
+        if (chance(s, 15)) restart(s);
         break;
     }
 }

@@ -129,6 +129,14 @@ void publish_status(struct world *w, enum venue_state state)
     publish(w, p);
 }
 
+void publish_alarm(struct world *w, const char *store, const char *orders)
+{
+    struct publication p = {.kind = PUBLISH_ALARM};
+    strcpy(p.alarm.store, store);
+    strcpy(p.alarm.orders, orders);
+    publish(w, p);
+}
+
 /* ---- the desk ---- */
 
 static void insert_bot(struct world *w, const struct desk_request *r, struct desk_answer *answer)

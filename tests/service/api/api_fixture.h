@@ -73,6 +73,7 @@ void publish_bot(struct world *w, uint64_t bot_id, enum bot_state state);
 void publish_leg(struct world *w, uint64_t bot_id, unsigned symbol, bool open);
 void publish_decision(struct world *w, uint64_t bot_id, uint64_t number);
 void publish_status(struct world *w, enum venue_state state);
+void publish_alarm(struct world *w, const char *store, const char *orders);
 struct instrument desk_instrument(unsigned symbol);
 
 /* A body of POST /bots that is right in everything. */
