@@ -254,10 +254,12 @@ static void steer_restored(struct trader *t, const struct restored *r)
 
 static void refuse_errand(struct trader *t, struct errand *errand, enum err err);
 
-static void one_restored(struct trader *t)
+static void one_restored(struct trader *t, const struct errand *errand)
 {
-    CHECK(t->restoring > 0);
+    struct line *line = &t->lines[errand->restored->bot.venue];
+    CHECK(t->restoring > 0 && line->restoring > 0);
     t->restoring--;
+    line->restoring--;
     if (!t->stopping) trader_early_due(t);
 }
 
@@ -284,7 +286,7 @@ static void seat_bot(struct trader *t, struct errand *errand)
         steer_restored(t, errand->restored);
     else
         trader_answer(t, &errand->request, OK, "", config->id);
-    if (errand->restored) one_restored(t);
+    if (errand->restored) one_restored(t, errand);
     log_info("bot_ready", "bot=%llu candles=%zu", (unsigned long long)config->id,
              errand->history_count);
     errand_free(errand);
@@ -297,7 +299,7 @@ static void refuse_errand(struct trader *t, struct errand *errand, enum err err)
                   (unsigned long long)errand->restored->bot.id, err_text());
     else
         trader_answer(t, &errand->request, err, err_text(), 0);
-    if (errand->restored) one_restored(t);
+    if (errand->restored) one_restored(t, errand);
     errand_free(errand);
 }
 
@@ -487,7 +489,10 @@ enum err trader_restore(struct trader *t)
 
 void trader_restore_begin(struct trader *t)
 {
-    for (const struct restored *r = t->restored; r; r = r->next) t->restoring++;
+    for (const struct restored *r = t->restored; r; r = r->next) {
+        t->lines[r->bot.venue].restoring++;
+        t->restoring++;
+    }
     while (t->restored) {
         struct restored *r = t->restored;
         t->restored = r->next;

@@ -180,7 +180,8 @@ struct line *trader_line(struct trader *t, enum venue venue)
     }
     if (!line->session && open_line(line) != OK) {
         close_line(line);
-        *line = (struct line){.trader = t, .venue = venue, .offered = true};
+        *line = (struct line){
+            .trader = t, .venue = venue, .offered = true, .restoring = line->restoring};
         return NULL;
     }
     return line;

@@ -50,6 +50,7 @@ struct line {
     struct binance_key key;
     struct tls_context *tls;
     bool symbols_known;
+    uint32_t restoring;      /* bots of this venue that are on their way into the engine */
     struct waiting *waiting; /* for symbols_known */
 };
 

@@ -27,6 +27,15 @@ static void refuse(struct trader *t, const struct order *order)
     };
 }
 
+/* NULL where a live entry may go. */
+static const char *live_entry_denied(const struct line *line)
+{
+    if (!gateway_is_ready(line->gateway)) return "user_stream_down";
+    /* One of them may have an order of unknown fate in this very instrument. */
+    if (line->restoring > 0) return "bots_not_restored";
+    return NULL;
+}
+
 static void place(struct trader *t, const struct order *order)
 {
     const struct instrument *rules = rules_of(t, order->instrument);
@@ -46,12 +55,14 @@ static void place(struct trader *t, const struct order *order)
         refuse(t, order);
         return;
     }
-    if (live && order->purpose == PURPOSE_ENTRY &&
-        !gateway_is_ready(trader_line_of(t, order->instrument)->gateway)) {
-        log_warn("entry_refused", "order=%llu reason=user_stream_down",
-                 (unsigned long long)order->id);
-        refuse(t, order);
-        return;
+    if (live && order->purpose == PURPOSE_ENTRY) {
+        const char *reason = live_entry_denied(trader_line_of(t, order->instrument));
+        if (reason) {
+            log_warn("entry_refused", "order=%llu reason=%s", (unsigned long long)order->id,
+                     reason);
+            refuse(t, order);
+            return;
+        }
     }
     struct store_command command = {.kind = STORE_ORDER_PLACED};
     struct pending what = {.kind = STORE_ORDER_PLACED, .order = *order};

@@ -24,6 +24,22 @@ static bool has_unknown_order(const struct engine *e, const struct leg *leg)
     return order && order->state == ORDER_UNKNOWN;
 }
 
+/* Whether the account may hold more of this instrument than anybody knows: a live order of any of
+ * its bots has an unknown fate there. */
+static bool is_account_in_doubt(const struct engine *e, const struct leg *leg)
+{
+    const struct bot_config *bot = &e->bots[leg->bot].config;
+    if (bot->mode != MODE_LIVE) return false;
+    for (uint32_t i = 0; i < e->orders.working_count; i++) {
+        const struct order_slot *slot = &e->orders.slots[e->orders.working[i]];
+        const struct order *o = &slot->order;
+        if (o->state == ORDER_UNKNOWN && o->mode == MODE_LIVE && o->instrument == leg->instrument &&
+            e->bots[e->legs[slot->leg].bot].config.user_id == bot->user_id)
+            return true;
+    }
+    return false;
+}
+
 /* The first reason not to enter, before size is asked; WHY_NONE when there is none. */
 static enum why entry_denied(const struct engine *e, const struct leg *leg)
 {
@@ -36,7 +52,7 @@ static enum why entry_denied(const struct engine *e, const struct leg *leg)
     if (m->feed != FEED_LIVE) return WHY_FEED_STALE;
     if (m->rules.status != INSTRUMENT_TRADING) return WHY_HALTED;
     if (e->time_ms < leg->cooldown_until_ms) return WHY_COOLDOWN;
-    return WHY_NONE;
+    return is_account_in_doubt(e, leg) ? WHY_ORDER_UNKNOWN : WHY_NONE;
 }
 
 static enum why enter(struct engine *e, struct leg *leg, struct price price, struct outbox *out)

@@ -323,6 +323,34 @@ static void test_engine__unknown_order_blocks_entries_and_is_queried_not_resent(
     desk_close(&d);
 }
 
+static void test_engine__unknown_order_blocks_its_symbol_for_all_bots_of_the_account(void **state)
+{
+    (void)state;
+    enum { ACCOUNT = 1, SAME_ACCOUNT, PAPER, SOMEBODY_ELSE, BOTS };
+    struct desk d = desk_open();
+    struct bot_config bots[BOTS];
+    for (uint64_t id = ACCOUNT; id < BOTS; id++) {
+        bots[id] = bot_of(id);
+        bots[id].mode = id == PAPER ? MODE_PAPER : MODE_LIVE;
+        bots[id].user_id = id == SOMEBODY_ELSE ? 2 : 1;
+    }
+    add_and_start(&d, &bots[ACCOUNT]);
+    const struct order entry = enter(&d);
+    news(&d, entry.id, ON_NO_ANSWER);
+    for (uint64_t id = SAME_ACCOUNT; id < BOTS; id++) add_and_start(&d, &bots[id]);
+    for (int64_t close = 990000; close >= 960000; close -= 10000) candle(&d, close);
+    candle(&d, 1000000);
+    unsigned placed_by = 0;
+    for (uint32_t i = 0; i < d.out.count; i++) {
+        const struct action *a = &d.out.items[i];
+        if (a->kind == ACTION_PLACE) placed_by |= 1u << a->bot_id;
+        if (a->kind == ACTION_DECISION && a->bot_id == SAME_ACCOUNT)
+            assert_int_equal(a->decision.why, WHY_ORDER_UNKNOWN);
+    }
+    assert_int_equal(placed_by, 1u << PAPER | 1u << SOMEBODY_ELSE);
+    desk_close(&d);
+}
+
 static void test_engine__fill_told_three_times_is_booked_once(void **state)
 {
     (void)state;
@@ -852,6 +880,7 @@ int main(void)
         cmocka_unit_test(test_engine__stop_sells_at_the_first_price_that_touches),
         cmocka_unit_test(test_engine__exit_that_expires_is_sent_again_as_a_new_order),
         cmocka_unit_test(test_engine__unknown_order_blocks_entries_and_is_queried_not_resent),
+        cmocka_unit_test(test_engine__unknown_order_blocks_its_symbol_for_all_bots_of_the_account),
         cmocka_unit_test(test_engine__fill_told_three_times_is_booked_once),
         cmocka_unit_test(test_engine__overfill_halts_the_bot_and_books_nothing),
         cmocka_unit_test(test_engine__stale_feed_denies_entries_with_the_reason),

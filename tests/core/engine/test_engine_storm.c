@@ -305,12 +305,26 @@ static void venue_answer_query(struct storm *s, uint64_t order_id)
 
 /* --- what is checked ------------------------------------------------------------------------- */
 
+/* An order of unknown fate takes its symbol from all live bots of the account. */
+static bool is_account_in_doubt(const struct storm *s, const struct order *entry)
+{
+    for (uint32_t i = 0; i < s->order_count; i++) {
+        const struct order *o = &s->stored[i];
+        if (o->state == ORDER_UNKNOWN && o->mode == MODE_LIVE &&
+            o->instrument == entry->instrument &&
+            s->bots[o->bot_id - 1].user_id == s->bots[entry->bot_id - 1].user_id)
+            return true;
+    }
+    return false;
+}
+
 static void check_entry(struct storm *s, const struct order *o, int64_t price)
 {
     const uint32_t b = (uint32_t)o->bot_id - 1;
     const struct bot_config *bot = &s->bots[b];
     const struct ledger *leg = &s->ledgers[b][o->instrument];
     s->entries++;
+    if (o->mode == MODE_LIVE) assert_false(is_account_in_doubt(s, o));
     assert_int_equal(s->totals[b].state, BOT_RUNNING);
     assert_true(s->live[o->instrument] && s->trading[o->instrument]);
     if (leg->closed_ms)
@@ -456,7 +470,7 @@ static struct bot_config random_bot(struct storm *s, uint64_t id)
 {
     struct bot_config bot = {
         .id = id,
-        .user_id = 1,
+        .user_id = 1 + below(s, 2),
         .mode = (uint8_t)below(s, 2),
         .strategy = (uint8_t)below(s, STRATEGY_COUNT),
         .timeframe = TIMEFRAME_1M,
