@@ -3,7 +3,7 @@
  * As text: four letters that name the kind ("tbs_" a session, "tbt_" an API token, "tbr_" a
  * password reset, "tbu_" the set-up of the first account), then 43 of base64url. The letters let
  * people and scanners of leaked secrets know what they look at. The hash is BLAKE2b-256: the bits
- * are random, so nothing slower is needed. Pure, but for the kernel's random numbers in token_new. */
+ * are random, so nothing slower is needed. Pure, but for the random numbers of token_new. */
 #ifndef SERVICE_ACCOUNT_TOKEN_H
 #define SERVICE_ACCOUNT_TOKEN_H
 
