@@ -76,29 +76,35 @@ static void sweep(struct sim_paper *p)
     p->count = kept;
 }
 
-/* A fee that 64 bits cannot hold belongs to an order that no filter lets through. */
-static struct money fee_of(const struct instrument *i, struct price price, struct qty qty,
-                           enum liquidity liquidity)
+/* False where 64 bits cannot hold it. */
+static bool fee_of(const struct instrument *i, struct price price, struct qty qty,
+                   enum liquidity liquidity, struct money *fee)
 {
     const int64_t ppm = liquidity == LIQUIDITY_MAKER ? i->maker_fee_ppm : i->taker_fee_ppm;
-    struct money notional, fee;
-    CHECK(money_notional(price, i->price_scale, qty, i->qty_scale, i->quote_scale, ROUND_UP,
-                         &notional));
-    CHECK(units_part(notional.units, ppm, ROUND_UP, &fee.units));
-    return fee;
+    struct money notional;
+    return money_notional(price, i->price_scale, qty, i->qty_scale, i->quote_scale, ROUND_UP,
+                          &notional) &&
+           units_part(notional.units, ppm, ROUND_UP, &fee->units);
 }
 
+/* An order whose price times quantity cannot be counted ends here. */
 static void fill(struct sim_paper *p, struct paper_order *o, struct price price, struct qty qty,
                  enum liquidity liquidity, int64_t time_ms, struct paper_events *out)
 {
     const struct instrument *i = &p->instruments[o->order.instrument];
+    struct money fee;
+    if (!fee_of(i, price, qty, liquidity, &fee)) {
+        tell(out, o->order.id, o->order.instrument, ON_EXPIRED, ORDER_REASON_FILTER, time_ms);
+        end(o);
+        return;
+    }
     struct event *e = append(out, EVENT_FILL, o->order.instrument, time_ms);
     e->fill = (struct fill){
         .order_id = o->order.id,
         .venue_trade_id = p->next_trade_id++,
         .price = price,
         .qty = qty,
-        .fee = fee_of(i, price, qty, liquidity),
+        .fee = fee,
         .fee_scale = i->quote_scale,
         .liquidity = (uint8_t)liquidity,
         .time_ms = time_ms,
@@ -120,7 +126,9 @@ static struct price slipped(const struct sim_paper *p, const struct order *o, st
     const struct instrument *i = &p->instruments[o->instrument];
     const int64_t tick = i->tick.units > 0 ? i->tick.units : 1;
     const int64_t slip = tick * (int64_t)p->config.slippage_ticks;
-    struct price worse = {o->side == SIDE_BUY ? level.units + slip : level.units - slip};
+    struct price worse;
+    if (__builtin_add_overflow(level.units, o->side == SIDE_BUY ? slip : -slip, &worse.units))
+        return level;
     if (o->type == ORDER_TYPE_LIMIT && o->side == SIDE_BUY && worse.units > o->price.units)
         worse = o->price;
     if (o->type == ORDER_TYPE_LIMIT && o->side == SIDE_SELL && worse.units < o->price.units)
@@ -153,7 +161,7 @@ static void take(struct sim_paper *p, struct paper_order *o, int64_t time_ms,
     struct level levels[PAPER_TAKE_LEVELS_MAX];
     struct qty *taken = &p->taken[o->order.instrument][o->order.side];
     const uint32_t count = visible(p, o, levels);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && o->order.id; i++) {
         taken->units += levels[i].qty.units;
         fill(p, o, slipped(p, &o->order, levels[i].price), levels[i].qty, LIQUIDITY_TAKER, time_ms,
              out);

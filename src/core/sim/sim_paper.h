@@ -11,6 +11,8 @@
  *   shown smaller than the queue ahead moves the order up. When the opposite side of the book
  *   comes to its price, it fills as maker as far as that side's quantity goes. One print's
  *   quantity is used once, by orders in order of arrival.
+ * - What 64 bits cannot count (an absurd price times an absurd quantity) ends the order with
+ *   ORDER_REASON_FILTER.
  * - Fees are in quote, rounded up. Trade ids count up from a base.
  *
  * Pure: what happened comes in, events come out, appended to the caller's array; one call writes at

@@ -238,6 +238,32 @@ static void test_paper__too_many_orders_are_rejected(void **state)
     assert_int_equal(items[0].order.order_id, 9);
 }
 
+/* Prices and quantities that a book may show and whose product no amount can hold. */
+static void test_paper__amounts_beyond_counting_are_refused(void **state)
+{
+    (void)state;
+    const int64_t most = INT64_MAX - 4;
+    const struct level bids[] = {{{99900}, {most}}};
+    const struct level asks[] = {{{100100}, {10}}, {{most}, {most}}};
+    start(0, 100);
+    show(bids, 1, asks, 2);
+    place(1, ORDER_TYPE_MARKET, SIDE_BUY, 0, most, 1000);
+    assert_int_equal(out.count, 3);
+    assert_order(0, ON_ACCEPT, ORDER_REASON_NONE);
+    assert_fill(1, 100600, 10, LIQUIDITY_TAKER);
+    assert_order(2, ON_EXPIRED, ORDER_REASON_FILTER);
+    place(2, ORDER_TYPE_MARKET, SIDE_SELL, 0, most, 1000);
+    assert_int_equal(out.count, 2);
+    assert_order(1, ON_EXPIRED, ORDER_REASON_FILTER);
+    place(3, ORDER_TYPE_LIMIT, SIDE_BUY, 990, most, 1000);
+    assert_int_equal(out.count, 1);
+    print_at(SIDE_SELL, 980, most, 1001);
+    assert_int_equal(out.count, 1);
+    assert_order(0, ON_EXPIRED, ORDER_REASON_FILTER);
+    place(4, ORDER_TYPE_MARKET, SIDE_BUY, 0, 1, 1002); /* and it goes on */
+    assert_order(0, ON_ACCEPT, ORDER_REASON_NONE);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_teardown(name, teardown)
@@ -250,6 +276,7 @@ int main(void)
         CASE(test_paper__the_book_coming_to_the_price_fills_as_maker),
         CASE(test_paper__cancel_and_its_refusal),
         CASE(test_paper__too_many_orders_are_rejected),
+        CASE(test_paper__amounts_beyond_counting_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
