@@ -249,12 +249,13 @@ static int64_t klines_from(const struct call *c, uint16_t instrument, enum timef
     const int64_t length = timeframe_ms(timeframe);
     const int64_t now_ms = market_time(c->server, instrument);
     const int64_t last_ms = end_ms >= 0 && end_ms < now_ms ? end_ms : now_ms;
-    const uint32_t max = synthetic_candles_max(timeframe);
+    const int64_t first_ms = c->server->recording ? 0 : SYNTHETIC_FIRST_MS;
+    const uint32_t max =
+        c->server->recording ? MARKET_KLINES_MAX : synthetic_candles_max(timeframe);
     if (*count > max) *count = max;
     int64_t from_ms = start_ms >= 0 ? timeframe_floor(timeframe, start_ms + length - 1)
                                     : timeframe_floor(timeframe, last_ms) - (*count - 1) * length;
-    if (from_ms < SYNTHETIC_FIRST_MS)
-        from_ms = timeframe_floor(timeframe, SYNTHETIC_FIRST_MS + length - 1);
+    if (from_ms < first_ms) from_ms = timeframe_floor(timeframe, first_ms + length - 1);
     if (from_ms > last_ms)
         *count = 0;
     else if ((last_ms - from_ms) / length + 1 < *count)
@@ -410,7 +411,7 @@ static void write_day(struct call *c, uint16_t instrument)
     const struct instrument *i = rules_of(c, instrument);
     const struct synthetic_candle day = market_day(c->server, instrument);
     int64_t first, last;
-    market_ids(c->server, instrument, day.trades, &first, &last);
+    market_ids(c->server, instrument, &day, INT64_MAX, &first, &last);
     text_word(c->out, "{\"symbol\":", i->symbol);
     if (full) write_change(c->out, i, &day);
     text_price(c->out, ",\"lastPrice\":", i, day.candle.close);

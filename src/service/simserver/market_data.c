@@ -42,7 +42,7 @@ bool market_history_add(struct market_history *h, const struct market_trade *tra
     h->trades[h->trade_count++ & h->mask] = *trade;
     struct market_aggregate *last =
         h->aggregate_count ? &h->aggregates[(h->aggregate_count - 1) & h->mask] : NULL;
-    if (last && is_same_taker(&last->trade, trade)) {
+    if (last && !h->is_told && is_same_taker(&last->trade, trade)) {
         last->trade.qty.units += trade->qty.units;
         last->last_id = trade->id;
         return false;
@@ -56,6 +56,25 @@ bool market_history_add(struct market_history *h, const struct market_trade *tra
     return true;
 }
 
+void market_end_aggregate(struct simserver *s, uint16_t instrument)
+{
+    struct market_history *h = &s->feeds[instrument].history;
+    if (!h->is_told && h->aggregate_count)
+        streams_on_aggregate(s, instrument, &h->aggregates[(h->aggregate_count - 1) & h->mask]);
+    h->is_told = true;
+}
+
+void market_note_trade(struct simserver *s, uint16_t instrument, const struct market_trade *trade)
+{
+    struct market_history *h = &s->feeds[instrument].history;
+    const uint64_t before = h->aggregate_count;
+    if (market_history_add(h, trade) && !h->is_told && before)
+        streams_on_aggregate(s, instrument, &h->aggregates[(before - 1) & h->mask]);
+    h->is_told = false;
+    s->feeds[instrument].is_changed = true;
+    streams_on_trade(s, instrument, trade);
+}
+
 uint64_t market_history_first(const struct market_history *h, uint64_t count)
 {
     return count > h->mask + 1 ? count - h->mask - 1 : 0;
@@ -63,12 +82,11 @@ uint64_t market_history_first(const struct market_history *h, uint64_t count)
 
 int64_t market_time(const struct simserver *s, uint16_t instrument)
 {
-    const struct market_history *h = &s->feeds[instrument].history;
-    if (!s->recording) return s->driver.step * SYNTHETIC_STEP_MS;
-    return h->trade_count ? h->trades[(h->trade_count - 1) & h->mask].time_ms : 0;
+    return s->recording ? s->recording->symbols[instrument].clock_ms
+                        : s->driver.step * SYNTHETIC_STEP_MS;
 }
 
-static void merge(struct synthetic_candle *into, const struct synthetic_candle *c)
+void market_merge(struct synthetic_candle *into, const struct synthetic_candle *c)
 {
     if (c->trades == 0) return;
     if (into->trades == 0) {
@@ -113,7 +131,7 @@ static void merge_second(struct simserver *s, uint16_t symbol, int64_t second, i
         if (trades[n].time_ms > until_ms) break;
         const struct synthetic_candle c =
             candle_of_trade(i, 0, trades[n].price, trades[n].qty, trades[n].taker == SIDE_BUY);
-        merge(into, &c);
+        market_merge(into, &c);
     }
 }
 
@@ -129,7 +147,7 @@ static void merge_whole(struct simserver *s, uint16_t symbol, enum timeframe tim
         if (count > CHUNK) count = CHUNK;
         count =
             synthetic_candles(&s->synthetic, symbol, timeframe, *at_ms, (uint32_t)count, candles);
-        for (int64_t n = 0; n < count; n++) merge(into, &candles[n]);
+        for (int64_t n = 0; n < count; n++) market_merge(into, &candles[n]);
         *at_ms += count * length;
     }
 }
@@ -151,54 +169,17 @@ static struct synthetic_candle synthetic_span(struct simserver *s, uint16_t symb
     return c;
 }
 
-/* Of the recorded trades served so far: those in [from_ms, until_ms), counted on from row *at. */
-static struct synthetic_candle recorded_span(const struct simserver *s, uint16_t instrument,
-                                             int64_t from_ms, int64_t until_ms, uint64_t *at)
+static const struct recorded_candles *recorded(const struct simserver *s, uint16_t instrument)
 {
-    const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
-    const struct market_history *h = &s->feeds[instrument].history;
-    struct synthetic_candle c = {.candle.open_ms = from_ms};
-    for (; *at < h->trade_count; (*at)++) {
-        const struct market_trade *t = &h->trades[*at & h->mask];
-        if (t->time_ms >= until_ms) break;
-        if (t->time_ms < from_ms) continue;
-        const struct synthetic_candle one =
-            candle_of_trade(i, from_ms, t->price, t->qty, !t->buyer_is_maker);
-        merge(&c, &one);
-    }
-    return c;
-}
-
-/* From the first trade on; an interval without one repeats the close before it. */
-static uint32_t recorded_klines(const struct simserver *s, uint16_t instrument,
-                                enum timeframe timeframe, int64_t from_ms, uint32_t count,
-                                struct synthetic_candle *out)
-{
-    const int64_t length = timeframe_ms(timeframe);
-    const struct market_history *h = &s->feeds[instrument].history;
-    if (h->trade_count == 0) return 0;
-    const int64_t first_ms = timeframe_floor(timeframe, h->trades[0].time_ms);
-    uint64_t at = 0;
-    uint32_t written = 0;
-    struct price close = h->trades[0].price;
-    from_ms = timeframe_floor(timeframe, from_ms);
-    if (from_ms < first_ms) from_ms = first_ms;
-    for (; written < count && from_ms <= market_time(s, instrument); from_ms += length) {
-        struct synthetic_candle *c = &out[written++];
-        for (; at < h->trade_count && h->trades[at].time_ms < from_ms; at++)
-            close = h->trades[at].price;
-        *c = recorded_span(s, instrument, from_ms, from_ms + length, &at);
-        if (c->trades == 0) c->candle = (struct candle){from_ms, close, close, close, close, {0}};
-        close = c->candle.close;
-    }
-    return written;
+    return &s->recording->symbols[instrument].candles;
 }
 
 struct synthetic_candle market_span(struct simserver *s, uint16_t instrument, int64_t from_ms)
 {
-    uint64_t at = market_history_first(&s->feeds[instrument].history,
-                                       s->feeds[instrument].history.trade_count);
-    if (s->recording) return recorded_span(s, instrument, from_ms, INT64_MAX, &at);
+    int64_t first_id, last_id;
+    if (s->recording)
+        return recorded_candles_sum(recorded(s, instrument), from_ms, INT64_MAX, &first_id,
+                                    &last_id);
     return synthetic_span(s, instrument, from_ms, market_time(s, instrument) + 1);
 }
 
@@ -213,10 +194,12 @@ uint32_t market_klines(struct simserver *s, uint16_t instrument, enum timeframe 
 {
     const int64_t length = timeframe_ms(timeframe);
     const int64_t now_ms = market_time(s, instrument);
+    if (s->recording)
+        return recorded_candles_list(recorded(s, instrument), timeframe, from_ms, now_ms, count,
+                                     out);
     const uint32_t max = synthetic_candles_max(timeframe);
     const int64_t first_ms = timeframe_floor(timeframe, from_ms);
     const int64_t forming_ms = timeframe_floor(timeframe, now_ms);
-    if (s->recording) return recorded_klines(s, instrument, timeframe, from_ms, count, out);
     if (first_ms > now_ms) return 0;
     if (count > max) count = max;
     int64_t closed = (forming_ms - first_ms) / length;
@@ -243,6 +226,38 @@ uint32_t market_depth(const struct simserver *s, uint16_t instrument, enum side 
     return sim_exchange_depth(&s->exchange, instrument, side, out, max, update_id);
 }
 
+uint64_t market_update_id(const struct simserver *s, uint16_t instrument)
+{
+    return s->recording ? s->recording->symbols[instrument].book.last_id
+                        : s->exchange.markets[instrument].update_id;
+}
+
+/* Of a recorded book. */
+static int64_t book_qty_at(const struct book_half *half, enum side side, int64_t price)
+{
+    uint32_t low = 0, high = half->count;
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        const int64_t at = half->levels[middle].price.units;
+        if (at == price) return half->levels[middle].qty.units;
+        /* The best is last. */
+        if ((at < price) == (side == SIDE_BUY))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return 0;
+}
+
+struct qty market_qty_at(const struct simserver *s, uint16_t instrument, enum side side,
+                         struct price price)
+{
+    if (s->recording)
+        return (struct qty){
+            book_qty_at(&s->recording->symbols[instrument].book.sides[side], side, price.units)};
+    return (struct qty){sim_book_qty_at(&s->exchange.markets[instrument].book, side, price.units)};
+}
+
 struct price market_last_price(const struct simserver *s, uint16_t instrument)
 {
     const struct market_history *h = &s->feeds[instrument].history;
@@ -255,21 +270,29 @@ struct price market_average_price(struct simserver *s, uint16_t instrument)
     const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
     if (!s->recording)
         return sim_exchange_average_price(&s->exchange, instrument, simserver_now(s));
-    const struct synthetic_candle c =
-        market_span(s, instrument, market_time(s, instrument) - AVERAGE_MS);
+    const int64_t from_ms = market_time(s, instrument) - AVERAGE_MS;
+    const struct synthetic_candle c = market_span(s, instrument, from_ms < 0 ? 0 : from_ms);
     struct price average = c.candle.close;
     (void)money_average(c.quote_volume, i->quote_scale, c.candle.volume, i->qty_scale,
                         i->price_scale, &average);
     return average;
 }
 
-void market_ids(const struct simserver *s, uint16_t instrument, uint64_t trades, int64_t *first,
-                int64_t *last)
+void market_ids(const struct simserver *s, uint16_t instrument, const struct synthetic_candle *k,
+                int64_t until_ms, int64_t *first, int64_t *last)
 {
     const struct market_history *h = &s->feeds[instrument].history;
+    if (s->recording) {
+        (void)recorded_candles_sum(recorded(s, instrument), k->candle.open_ms, until_ms, first,
+                                   last);
+        return;
+    }
     *first = *last = -1;
-    if (trades == 0 || h->trade_count == 0) return;
-    const uint64_t id = h->trades[(h->trade_count - 1) & h->mask].id;
+    const uint64_t oldest = market_history_first(h, h->trade_count);
+    uint64_t end = h->trade_count;
+    while (end > oldest && h->trades[(end - 1) & h->mask].time_ms >= until_ms) end--;
+    if (k->trades == 0 || end == oldest) return;
+    const uint64_t id = h->trades[(end - 1) & h->mask].id;
     *last = (int64_t)id;
-    *first = trades <= id ? (int64_t)(id - trades + 1) : -1;
+    *first = k->trades <= id ? (int64_t)(id - k->trades + 1) : -1;
 }

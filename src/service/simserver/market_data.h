@@ -47,13 +47,20 @@ struct simserver;
 enum err market_history_init(struct market_history *h, uint32_t capacity,
                              uint64_t aggregate_id) ERR_MUST_USE;
 void market_history_deinit(struct market_history *h);
-/* True when the trade began a new aggregate. */
+/* True when the trade began a new aggregate; always, when the one before was told. */
 bool market_history_add(struct market_history *h, const struct market_trade *trade);
 /* The oldest row that is kept. */
 uint64_t market_history_first(const struct market_history *h, uint64_t count);
 
-/* The market's own time: of the last step, or of the last recorded trade served. */
+/* Remembers a trade and sends what it means; its aggregate once it is known to be whole. */
+void market_note_trade(struct simserver *s, uint16_t instrument, const struct market_trade *trade);
+/* No trade follows that belongs to the last aggregate: sends it. */
+void market_end_aggregate(struct simserver *s, uint16_t instrument);
+
+/* The market's own time: of the last step, or recorded time. */
 int64_t market_time(const struct simserver *s, uint16_t instrument);
+/* Adds what was traded in *c, which is later than *into. */
+void market_merge(struct synthetic_candle *into, const struct synthetic_candle *c);
 /* Candles from_ms and on, at most count, the last one as it stands at market_time. Returns how
  * many. One call covers at most SYNTHETIC_SPAN_S_MAX. */
 uint32_t market_klines(struct simserver *s, uint16_t instrument, enum timeframe timeframe,
@@ -64,11 +71,15 @@ struct synthetic_candle market_span(struct simserver *s, uint16_t instrument, in
 struct synthetic_candle market_day(struct simserver *s, uint16_t instrument);
 uint32_t market_depth(const struct simserver *s, uint16_t instrument, enum side side,
                       struct level *out, uint32_t max, uint64_t *update_id);
+uint64_t market_update_id(const struct simserver *s, uint16_t instrument);
+struct qty market_qty_at(const struct simserver *s, uint16_t instrument, enum side side,
+                         struct price price);
 struct price market_last_price(const struct simserver *s, uint16_t instrument);
 /* Volume-weighted, of the last five minutes. */
 struct price market_average_price(struct simserver *s, uint16_t instrument);
-/* Ids of the first and the last of the `trades` trades up to now; -1 where there are none. */
-void market_ids(const struct simserver *s, uint16_t instrument, uint64_t trades, int64_t *first,
-                int64_t *last);
+/* Ids of the first and the last trade of a candle that ends before until_ms; -1 where there are
+ * none. */
+void market_ids(const struct simserver *s, uint16_t instrument, const struct synthetic_candle *k,
+                int64_t until_ms, int64_t *first, int64_t *last);
 
 #endif

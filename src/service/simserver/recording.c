@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/hash.h"
+#include "io/venue/json_cursor.h"
 #include "service/simserver/simserver_internal.h"
 
 enum {
@@ -12,6 +14,8 @@ enum {
     WAIT_FOR_CLIENTS_MS = 2,
     CLIENT_LEAD = 1 << 20, /* bytes that a client may be behind at full speed */
     MIRROR_ORDERS_MAX = 2 * SIMSERVER_MIRROR_LEVELS,
+    LAST_NS = 1000000000, /* recorded time goes on after the last frame */
+    STEP_MS = 100,        /* what the streams made of a recording are sent by */
 };
 
 /* ---- opening ---- */
@@ -74,6 +78,117 @@ static enum err start_symbol(struct recording *r, const struct recorded_symbol *
     return OK;
 }
 
+/* The place of a stream's name, or the free one where it belongs. */
+static unsigned place_of(const struct recording *r, struct slice stream)
+{
+    unsigned at = (unsigned)hash_bytes(HASH_SEED, stream.data, stream.size);
+    for (;; at++) {
+        at &= RECORDING_STREAM_BUCKETS - 1;
+        if (r->names[at].size == 0 || slice_equal(r->names[at], stream)) return at;
+    }
+}
+
+bool recording_holds(const struct recording *r, struct slice stream)
+{
+    return r->names[place_of(r, stream)].size > 0;
+}
+
+static enum err note_name(struct recording *r, const struct recorded_frame *f)
+{
+    if (f->stream.size == 0) return OK;
+    struct slice *place = &r->names[place_of(r, f->stream)];
+    if (place->size) return OK;
+    if (r->name_count++ == RECORDING_STREAMS_MAX)
+        return recording_file_refuse(&r->file, f->data, "more than 1024 streams");
+    *place = f->stream;
+    return OK;
+}
+
+/* By how much the exchange's clock is ahead of the line's time, at least. */
+struct lead {
+    int64_t least_ms;
+    bool is_of_prints, is_known;
+};
+
+static void note_lead(struct lead *l, const struct recorded_frame *f, int64_t time_ms,
+                      bool is_of_print)
+{
+    const int64_t lead_ms = time_ms - f->at_ns / 1000000;
+    if (time_ms <= 0 || time_ms >= RECORDING_TIME_LIMIT) return;
+    if (!l->is_known || (is_of_print && !l->is_of_prints))
+        *l = (struct lead){lead_ms, is_of_print, true};
+    else if (lead_ms < l->least_ms)
+        l->least_ms = lead_ms;
+}
+
+/* The field E of a frame, 0 where there is none. */
+static int64_t event_time(struct slice data)
+{
+    struct json_cursor j;
+    struct slice key;
+    int64_t time_ms = 0;
+    cursor_init(&j, data);
+    cursor_enter_object(&j);
+    while (cursor_next_key(&j, &key)) {
+        if (slice_is(key, "E"))
+            cursor_i64(&j, &time_ms);
+        else
+            cursor_skip(&j);
+    }
+    return cursor_end(&j) ? time_ms : 0;
+}
+
+/* Whether it is a kline frame, of a timeframe that there is. */
+static bool is_kline(const struct recorded_frame *f, enum timeframe *out)
+{
+    static const char word[] = "@kline_";
+    if (f->kind != RECORDED_OTHER || f->symbol == INSTRUMENT_NONE) return false;
+    const char *at = memmem(f->stream.data, f->stream.size, word, sizeof word - 1);
+    if (!at) return false;
+    at += sizeof word - 1;
+    char name[8];
+    return slice_copy((struct slice){at, f->stream.size - (size_t)(at - f->stream.data)}, name,
+                      sizeof name) &&
+           timeframe_parse(name, out);
+}
+
+/* What must be known of a frame before anything is played. */
+static enum err survey_frame(struct recording *r, const struct recorded_frame *f, struct lead *l)
+{
+    struct played_symbol *s = &r->symbols[f->symbol];
+    struct print print;
+    struct synthetic_candle kline;
+    enum timeframe timeframe;
+    if (f->kind == RECORDED_TRADE) {
+        recording_file_print(f, &print);
+        note_lead(l, f, print.time_ms, true);
+        if (!recorded_candles_plan(&s->candles, &print))
+            return recording_file_refuse(&r->file, f->data, "more is traded than can be counted");
+    } else if (is_kline(f, &timeframe)) {
+        if (recorded_kline_read(f->data, timeframe, &kline) != OK)
+            return recording_file_refuse(&r->file, f->data, "a kline frame that is no candle");
+        recorded_candles_plan_told(&s->candles, timeframe, &kline);
+    }
+    if (!l->is_of_prints) note_lead(l, f, event_time(f->data), false);
+    return OK;
+}
+
+static enum err survey(struct recording *r)
+{
+    struct lead leads[RECORDING_SYMBOLS_MAX] = {0};
+    enum err err = OK;
+    for (size_t i = 0; !err && i < r->file.frame_count; i++) {
+        const struct recorded_frame *f = &r->file.frames[i];
+        err = note_name(r, f);
+        if (!err && f->symbol != INSTRUMENT_NONE) err = survey_frame(r, f, &leads[f->symbol]);
+    }
+    for (uint16_t i = 0; !err && i < r->symbol_count; i++) {
+        r->symbols[i].ahead_ms = leads[i].least_ms;
+        err = recorded_candles_init(&r->symbols[i].candles);
+    }
+    return err;
+}
+
 enum err recording_open(const char *const *files, unsigned count, double speed,
                         struct recording **out)
 {
@@ -88,6 +203,7 @@ enum err recording_open(const char *const *files, unsigned count, double speed,
         err = err_set(ERR_NO_MEMORY, "no memory for a recording");
     for (uint16_t i = 0; !err && i < r->symbol_count; i++)
         err = start_symbol(r, &r->file.symbols[i], &r->symbols[i]);
+    if (!err) err = survey(r);
     if (err)
         recording_close(r);
     else
@@ -105,6 +221,8 @@ void recording_close(struct recording *r)
     if (!r) return;
     if (r->timer) uv_close((uv_handle_t *)r->timer, on_timer_closed);
     recording_file_close(&r->file);
+    for (uint16_t i = 0; r->symbols && i < r->symbol_count; i++)
+        recorded_candles_deinit(&r->symbols[i].candles);
     free(r->symbols);
     arena_deinit(&r->arena);
     free(r);
@@ -112,23 +230,65 @@ void recording_close(struct recording *r)
 
 /* ---- serving ---- */
 
+/* Recorded time of a symbol goes on, and what falls due in it is sent. */
+static void advance(struct recording *r, uint16_t symbol, int64_t time_ms)
+{
+    struct played_symbol *s = &r->symbols[symbol];
+    const int64_t before_ms = s->clock_ms;
+    if (time_ms <= before_ms) return;
+    s->clock_ms = time_ms;
+    if (before_ms / STEP_MS != time_ms / STEP_MS)
+        streams_step(r->server, symbol, before_ms, time_ms);
+}
+
+static void advance_all(struct recording *r, int64_t at_ns)
+{
+    for (uint16_t i = 0; i < r->symbol_count; i++)
+        advance(r, i, at_ns / 1000000 + r->symbols[i].ahead_ms);
+}
+
+/* The book as it was told is over: who follows it by deltas must see a gap. */
+static void lose_book(struct recording *r, uint16_t symbol)
+{
+    r->symbols[symbol].has_gap = true;
+    for (unsigned speed = 0; speed < DEPTH_SPEEDS; speed++)
+        depth_batch_clear(&r->server->feeds[symbol].batches[speed]);
+}
+
+static void note_changes(struct recording *r, uint16_t symbol, uint64_t update_id, enum side side,
+                         const struct level *levels, uint32_t count)
+{
+    struct instrument_feed *feed = &r->server->feeds[symbol];
+    for (uint32_t i = 0; i < count; i++)
+        for (unsigned speed = 0; speed < DEPTH_SPEEDS; speed++)
+            depth_batch_add(&feed->batches[speed], update_id, (uint8_t)side, levels[i].price.units);
+}
+
 static void apply_depth(struct recording *r, const struct recorded_frame *f)
 {
     struct played_symbol *s = &r->symbols[f->symbol];
+    const uint64_t before = s->book.last_id;
     struct recorded_depth d;
     recording_file_depth(&r->file, f->data, &d);
     const bool is_snapshot = f->kind == RECORDED_SNAPSHOT;
-    if (is_snapshot ? !s->has_gap || d.last_id < s->book.last_id
-                    : !s->has_snapshot || d.last_id <= s->book.last_id)
+    if (is_snapshot ? !s->has_gap || d.last_id < before : !s->has_snapshot || d.last_id <= before)
         return;
-    if (!is_snapshot && (s->has_gap || d.first_id > s->book.last_id + 1)) {
-        s->has_gap = true;
+    if (!is_snapshot && (s->has_gap || d.first_id > before + 1)) {
+        lose_book(r, f->symbol);
         return;
     }
     s->has_gap = apply_levels(&s->book, &d, is_snapshot) != BOOK_OK;
+    if (s->has_gap) {
+        lose_book(r, f->symbol);
+    } else if (!is_snapshot) {
+        note_changes(r, f->symbol, before + 1, SIDE_BUY, d.bids, d.bid_count);
+        note_changes(r, f->symbol, before + 1, SIDE_SELL, d.asks, d.ask_count);
+    }
+    r->server->feeds[f->symbol].is_changed = true;
+    simserver_settle(r->server);
 }
 
-static void remember_trade(struct recording *r, const struct recorded_frame *f)
+static void play_trade(struct recording *r, const struct recorded_frame *f)
 {
     struct print print;
     recording_file_print(f, &print);
@@ -142,14 +302,40 @@ static void remember_trade(struct recording *r, const struct recorded_frame *f)
     const bool fits = money_notional(print.price, RECORDING_SCALE, print.qty, RECORDING_SCALE,
                                      RECORDING_SCALE, ROUND_DOWN, &trade.quote);
     CHECK(fits); /* the reader refuses what does not */
-    (void)market_history_add(&r->server->feeds[f->symbol].history, &trade);
+    advance(r, f->symbol, print.time_ms);
+    recorded_candles_add(&r->symbols[f->symbol].candles, &print, trade.quote);
+    market_note_trade(r->server, f->symbol, &trade);
+}
+
+static void play_kline(struct recording *r, const struct recorded_frame *f,
+                       enum timeframe timeframe)
+{
+    struct synthetic_candle kline;
+    const enum err err = recorded_kline_read(f->data, timeframe, &kline);
+    CHECK(err == OK); /* it was read before */
+    recorded_candles_tell(&r->symbols[f->symbol].candles, timeframe, &kline);
 }
 
 static void serve(struct recording *r, const struct recorded_frame *f)
 {
-    if (f->kind == RECORDED_DEPTH || f->kind == RECORDED_SNAPSHOT) apply_depth(r, f);
-    if (f->kind == RECORDED_TRADE) remember_trade(r, f);
+    enum timeframe timeframe;
+    advance_all(r, f->at_ns);
+    if (f->kind == RECORDED_DEPTH || f->kind == RECORDED_SNAPSHOT)
+        apply_depth(r, f);
+    else if (f->kind == RECORDED_TRADE)
+        play_trade(r, f);
+    else if (is_kline(f, &timeframe))
+        play_kline(r, f, timeframe);
     if (f->stream.size) streams_publish(r->server, f->stream, f->data);
+}
+
+void recording_tick(struct recording *r)
+{
+    if (!r->is_playing || r->at == r->file.frame_count || r->speed <= 0) return;
+    /* Not beyond the next frame, which may be late. */
+    const double at_ns = (double)(uv_hrtime() - r->began_ns) * r->speed;
+    const int64_t next_ns = r->file.frames[r->at].at_ns;
+    advance_all(r, at_ns < (double)next_ns ? (int64_t)at_ns : next_ns);
 }
 
 static uint64_t due_ns(const struct recording *r)
@@ -170,6 +356,8 @@ static void on_timer(uv_timer_t *timer)
          i++)
         serve(r, &r->file.frames[r->at++]);
     if (r->at == r->file.frame_count) {
+        /* What waits for the second to be over is sent. */
+        advance_all(r, r->file.frames[r->at - 1].at_ns + LAST_NS);
         r->server->counters.recording_ended = true;
         return;
     }

@@ -46,7 +46,6 @@ void simserver_touch(struct simserver *s)
 static void on_print(struct simserver *s, const struct sim_event *event)
 {
     const struct sim_print *p = &event->print;
-    struct market_history *h = &s->feeds[event->instrument].history;
     const struct market_trade trade = {
         .id = p->id,
         .price = p->price,
@@ -56,12 +55,7 @@ static void on_print(struct simserver *s, const struct sim_event *event)
         .taker_order = p->buyer_is_maker ? p->seller_order_id : p->buyer_order_id,
         .buyer_is_maker = p->buyer_is_maker,
     };
-    const uint64_t before = h->aggregate_count;
-    if (market_history_add(h, &trade) && !h->is_told && before)
-        streams_on_aggregate(s, event->instrument, &h->aggregates[(before - 1) & h->mask]);
-    h->is_told = false;
-    s->feeds[event->instrument].is_changed = true;
-    streams_on_trade(s, event->instrument, &trade);
+    market_note_trade(s, event->instrument, &trade);
 }
 
 static void on_level(struct simserver *s, const struct sim_event *event)
@@ -116,12 +110,10 @@ void simserver_settle(struct simserver *s)
 {
     for (uint16_t i = 0; i < s->exchange.market_count; i++) {
         struct instrument_feed *feed = &s->feeds[i];
-        struct market_history *h = &feed->history;
         if (!feed->is_changed) continue;
         feed->is_changed = false;
-        if (!h->is_told && h->aggregate_count)
-            streams_on_aggregate(s, i, &h->aggregates[(h->aggregate_count - 1) & h->mask]);
-        h->is_told = true;
+        /* Recorded prints of one order come in frames of their own. */
+        if (!s->recording) market_end_aggregate(s, i);
         if (update_best(s, i)) streams_on_best(s, i);
     }
 }
@@ -236,16 +228,27 @@ static void follow_recording(struct simserver *s)
             recording_mirror(s->recording, i);
 }
 
+static void step_streams(struct simserver *s, int64_t now_ms)
+{
+    for (uint16_t i = 0; i < s->exchange.market_count; i++)
+        streams_step(s, i, s->stepped_ms, now_ms);
+    s->stepped_ms = now_ms;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct simserver *s = timer->data;
     const int64_t now_ms = simserver_now(s);
-    if (s->recording)
+    if (s->recording) {
+        recording_tick(s->recording);
         follow_recording(s);
-    else
+        simserver_settle(s);
+    } else {
         synthetic_step(&s->driver, now_ms);
-    simserver_settle(s);
-    streams_tick(s, now_ms);
+        simserver_settle(s);
+        step_streams(s, now_ms);
+    }
+    streams_check(s, now_ms);
     ws_api_tick(s, now_ms);
     save_if_due(s, now_ms);
     plan_tick(s);

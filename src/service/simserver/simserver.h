@@ -8,9 +8,11 @@
  * - Synthetic: made by a seed, trading all the time. Klines and 24 h figures are functions of
  *   (seed, time) alone, so people's own trades show in trades and books, but not in them.
  * - Recording: frames of files as JSON lines, served byte for byte to those who subscribed to their
- *   stream. It begins with the first subscriber and ends with a quiet market. A stream that is not
- *   in the recording stays silent. Depth is the recorded snapshot brought forward by what was
- *   served; trades and klines are made of the recorded prints served so far, in recorded time.
+ *   stream. It begins with the first subscriber and ends with a quiet market. Depth is the recorded
+ *   snapshot brought forward by what was served; trades are the recorded prints served so far;
+ *   candles are as recorded kline frames tell them, else made of the prints, and close as recorded
+ *   time passes. A stream of a recorded symbol that is not in the recording is made of that book,
+ *   those prints and those candles, and its times are recorded time.
  *   People's orders trade against a copy of the best SIMSERVER_MIRROR_LEVELS levels a side of that
  *   book, which is laid anew with every order and, while orders of theirs are open, every tick; the
  *   recorded frames do not show them.

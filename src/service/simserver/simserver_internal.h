@@ -62,7 +62,8 @@ struct simserver {
     struct synthetic_driver driver;
     struct recording *recording; /* NULL: the synthetic market */
     struct instrument_feed *feeds;
-    uint32_t people; /* the test account */
+    int64_t stepped_ms; /* the last tick of the synthetic market's streams */
+    uint32_t people;    /* the test account */
     struct access access;
     struct limits limits;
     struct stream_hub *hub;
@@ -167,12 +168,16 @@ void streams_on_trade(struct simserver *s, uint16_t instrument, const struct mar
 void streams_on_aggregate(struct simserver *s, uint16_t instrument,
                           const struct market_aggregate *aggregate);
 void streams_on_best(struct simserver *s, uint16_t instrument);
-/* Depth, klines, tickers that are due; pings; connections whose time has come. */
-void streams_tick(struct simserver *s, int64_t now_ms);
+/* Depth, klines and tickers that fall due as the market's time goes on from before_ms to
+ * now_ms. */
+void streams_step(struct simserver *s, uint16_t instrument, int64_t before_ms, int64_t now_ms);
+/* Pings, and the end of connections whose time has come. */
+void streams_check(struct simserver *s, int64_t now_ms);
 /* Sends a frame that is text already to those who subscribed to that name. */
 void streams_publish(struct simserver *s, struct slice name, struct slice data);
 /* The most bytes that wait for one client. */
 size_t streams_pending(const struct simserver *s);
 void depth_batch_add(struct depth_batch *b, uint64_t update_id, uint8_t side, int64_t price);
+void depth_batch_clear(struct depth_batch *b);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "core/market/candle_builder.h"
 #include "service/simserver/streams_internal.h"
 #include "service/simserver/wire_text.h"
 
@@ -42,14 +43,21 @@ void streams_publish(struct simserver *s, struct slice name, struct slice data)
 }
 
 /* The topic of an instrument's stream, or NULL: nobody wants it. */
-static struct topic *wanted(struct simserver *s, uint16_t instrument, const char *word)
+static const struct topic *wanted(struct simserver *s, uint16_t instrument, const char *word)
 {
     char name[STREAM_NAME_SIZE];
     size_t size = 0;
     for (const char *at = sim_exchange_instrument(&s->exchange, instrument)->symbol; *at; at++)
         name[size++] = (char)(*at >= 'A' && *at <= 'Z' ? *at + 32 : *at);
     size += (size_t)snprintf(name + size, sizeof name - size, "@%s", word);
-    return topic_find(s->hub, (struct slice){name, size});
+    const struct topic *t = topic_find(s->hub, (struct slice){name, size});
+    return t && t->kind != TOPIC_SILENT ? t : NULL;
+}
+
+/* When something of an instrument is told: recorded frames have their time, made ones the same. */
+static int64_t told_ms(const struct simserver *s, uint16_t instrument)
+{
+    return s->recording ? market_time(s, instrument) : simserver_now(s);
 }
 
 static struct buffer *begin(struct simserver *s)
@@ -69,7 +77,7 @@ void streams_on_trade(struct simserver *s, uint16_t instrument, const struct mar
     if (!t) return;
     const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
     struct buffer *out = begin(s);
-    text_number(out, "{\"e\":\"trade\",\"E\":", simserver_now(s));
+    text_number(out, "{\"e\":\"trade\",\"E\":", told_ms(s, instrument));
     text_word(out, ",\"s\":", i->symbol);
     text_number(out, ",\"t\":", (int64_t)trade->id);
     text_price(out, ",\"p\":", i, trade->price);
@@ -87,7 +95,7 @@ void streams_on_aggregate(struct simserver *s, uint16_t instrument,
     if (!t) return;
     const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
     struct buffer *out = begin(s);
-    text_number(out, "{\"e\":\"aggTrade\",\"E\":", simserver_now(s));
+    text_number(out, "{\"e\":\"aggTrade\",\"E\":", told_ms(s, instrument));
     text_word(out, ",\"s\":", i->symbol);
     text_number(out, ",\"a\":", (int64_t)a->id);
     text_price(out, ",\"p\":", i, a->trade.price);
@@ -107,7 +115,7 @@ void streams_on_best(struct simserver *s, uint16_t instrument)
     const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
     const struct level *best = s->feeds[instrument].best;
     struct buffer *out = begin(s);
-    text_number(out, "{\"u\":", (int64_t)s->exchange.markets[instrument].update_id);
+    text_number(out, "{\"u\":", (int64_t)market_update_id(s, instrument));
     text_word(out, ",\"s\":", i->symbol);
     text_price(out, ",\"b\":", i, best[SIDE_BUY].price);
     text_qty(out, ",\"B\":", i, best[SIDE_BUY].qty);
@@ -150,17 +158,22 @@ void depth_batch_add(struct depth_batch *b, uint64_t update_id, uint8_t side, in
     b->items[b->count++] = (struct depth_change){.price = price, .side = side};
 }
 
+void depth_batch_clear(struct depth_batch *b)
+{
+    b->count = 0;
+    b->first_id = 0;
+}
+
 static void write_changes(struct buffer *out, const struct simserver *s, uint16_t instrument,
                           const struct depth_batch *b, uint8_t side)
 {
     const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
-    const struct sim_book *book = &s->exchange.markets[instrument].book;
     bool first = true;
     for (uint32_t n = 0; n < b->count; n++) {
         if (b->items[n].side != side) continue;
-        const int64_t price = b->items[n].price;
-        text_price(out, first ? "[" : ",[", i, (struct price){price});
-        text_qty(out, ",", i, (struct qty){sim_book_qty_at(book, (enum side)side, price)});
+        const struct price price = {b->items[n].price};
+        text_price(out, first ? "[" : ",[", i, price);
+        text_qty(out, ",", i, market_qty_at(s, instrument, (enum side)side, price));
         buffer_append_char(out, ']');
         first = false;
     }
@@ -174,10 +187,10 @@ static void send_depth(struct simserver *s, uint16_t instrument, uint8_t speed)
         const struct instrument *i = sim_exchange_instrument(&s->exchange, instrument);
         compact(b);
         struct buffer *out = begin(s);
-        text_number(out, "{\"e\":\"depthUpdate\",\"E\":", simserver_now(s));
+        text_number(out, "{\"e\":\"depthUpdate\",\"E\":", told_ms(s, instrument));
         text_word(out, ",\"s\":", i->symbol);
         text_number(out, ",\"U\":", (int64_t)b->first_id);
-        text_number(out, ",\"u\":", (int64_t)s->exchange.markets[instrument].update_id);
+        text_number(out, ",\"u\":", (int64_t)market_update_id(s, instrument));
         buffer_append_text(out, ",\"b\":[");
         write_changes(out, s, instrument, b, SIDE_BUY);
         buffer_append_text(out, "],\"a\":[");
@@ -185,8 +198,7 @@ static void send_depth(struct simserver *s, uint16_t instrument, uint8_t speed)
         buffer_append_text(out, "]}");
         finish(s, t);
     }
-    b->count = 0;
-    b->first_id = 0;
+    depth_batch_clear(b);
 }
 
 static void send_partial(struct simserver *s, const struct topic *t)
@@ -213,11 +225,12 @@ static void write_kline(struct simserver *s, const struct topic *t,
     const enum timeframe timeframe = (enum timeframe)t->timeframe;
     struct buffer *out = begin(s);
     int64_t first, last;
-    market_ids(s, t->instrument, k->trades, &first, &last);
-    text_number(out, "{\"e\":\"kline\",\"E\":", simserver_now(s));
+    const int64_t next_ms = k->candle.open_ms + timeframe_ms(timeframe);
+    market_ids(s, t->instrument, k, next_ms, &first, &last);
+    text_number(out, "{\"e\":\"kline\",\"E\":", told_ms(s, t->instrument));
     text_word(out, ",\"s\":", i->symbol);
     text_number(out, ",\"k\":{\"t\":", k->candle.open_ms);
-    text_number(out, ",\"T\":", k->candle.open_ms + timeframe_ms(timeframe) - 1);
+    text_number(out, ",\"T\":", next_ms - 1);
     text_word(out, ",\"s\":", i->symbol);
     text_word(out, ",\"i\":", timeframe_name(timeframe));
     text_number(out, ",\"f\":", first);
@@ -236,13 +249,16 @@ static void write_kline(struct simserver *s, const struct topic *t,
     finish(s, t);
 }
 
-/* Closed candles at once, the forming one when it is due. */
+/* Closed candles at once, the forming one when it is due. After a jump of more than
+ * CANDLE_FILL_MAX candles only the one before it is told. */
 static void send_kline(struct simserver *s, struct topic *t, int64_t now_ms)
 {
     const enum timeframe timeframe = (enum timeframe)t->timeframe;
+    const int64_t length = timeframe_ms(timeframe);
     const int64_t open_ms = timeframe_floor(timeframe, market_time(s, t->instrument));
+    const bool is_jump = t->open_ms && (open_ms - t->open_ms) / length > CANDLE_FILL_MAX;
     struct synthetic_candle k;
-    for (; t->open_ms && t->open_ms < open_ms; t->open_ms += timeframe_ms(timeframe))
+    for (; t->open_ms && t->open_ms < open_ms; t->open_ms = is_jump ? open_ms : t->open_ms + length)
         if (market_klines(s, t->instrument, timeframe, t->open_ms, 1, &k) == 1)
             write_kline(s, t, &k, true);
     t->open_ms = open_ms;
@@ -258,7 +274,7 @@ static void send_mini_ticker(struct simserver *s, const struct topic *t)
     const struct instrument *i = sim_exchange_instrument(&s->exchange, t->instrument);
     const struct synthetic_candle day = market_day(s, t->instrument);
     struct buffer *out = begin(s);
-    text_number(out, "{\"e\":\"24hrMiniTicker\",\"E\":", simserver_now(s));
+    text_number(out, "{\"e\":\"24hrMiniTicker\",\"E\":", told_ms(s, t->instrument));
     text_word(out, ",\"s\":", i->symbol);
     text_price(out, ",\"c\":", i, day.candle.close);
     text_price(out, ",\"o\":", i, day.candle.open);
@@ -295,8 +311,8 @@ static void send_ticker(struct simserver *s, const struct topic *t)
     const struct synthetic_candle day = market_day(s, t->instrument);
     int64_t first, last;
     struct buffer *out = begin(s);
-    market_ids(s, t->instrument, day.trades, &first, &last);
-    text_number(out, "{\"e\":\"24hrTicker\",\"E\":", simserver_now(s));
+    market_ids(s, t->instrument, &day, INT64_MAX, &first, &last);
+    text_number(out, "{\"e\":\"24hrTicker\",\"E\":", told_ms(s, t->instrument));
     text_word(out, ",\"s\":", i->symbol);
     write_ticker_change(out, i, &day);
     text_price(out, ",\"x\":", i, day.candle.open);
@@ -325,7 +341,7 @@ static void send_average(struct simserver *s, const struct topic *t)
 {
     const struct instrument *i = sim_exchange_instrument(&s->exchange, t->instrument);
     struct buffer *out = begin(s);
-    text_number(out, "{\"e\":\"avgPrice\",\"E\":", simserver_now(s));
+    text_number(out, "{\"e\":\"avgPrice\",\"E\":", told_ms(s, t->instrument));
     text_word(out, ",\"s\":", i->symbol);
     text_price(out, ",\"i\":\"5m\",\"w\":", i, market_average_price(s, t->instrument));
     text_number(out, ",\"T\":", market_time(s, t->instrument));
@@ -358,17 +374,21 @@ static void send_due(struct simserver *s, struct topic *t, bool is_new_second, i
     }
 }
 
-void streams_tick(struct simserver *s, int64_t now_ms)
+/* No print has joined the last aggregate for a step: it is whole. */
+static void end_aggregate(struct simserver *s, uint16_t instrument, int64_t now_ms)
 {
-    struct stream_hub *hub = s->hub;
-    const bool is_new_second = hub->second != now_ms / 1000;
-    hub->second = now_ms / 1000;
-    for (uint16_t i = 0; i < s->exchange.market_count && !s->recording; i++) {
-        send_depth(s, i, 0);
-        if (is_new_second) send_depth(s, i, 1);
-    }
-    for (unsigned i = 0; i < STREAM_BUCKETS; i++)
-        for (struct topic *t = hub->buckets[i]; t; t = t->next)
-            if (t->kind != TOPIC_SILENT) send_due(s, t, is_new_second, now_ms);
-    stream_clients_check(s, now_ms);
+    const struct market_history *h = &s->feeds[instrument].history;
+    if (h->trade_count &&
+        now_ms - h->trades[(h->trade_count - 1) & h->mask].time_ms >= SYNTHETIC_STEP_MS)
+        market_end_aggregate(s, instrument);
+}
+
+void streams_step(struct simserver *s, uint16_t instrument, int64_t before_ms, int64_t now_ms)
+{
+    const bool is_new_second = before_ms / 1000 != now_ms / 1000;
+    end_aggregate(s, instrument, now_ms);
+    send_depth(s, instrument, 0);
+    if (is_new_second) send_depth(s, instrument, 1);
+    for (struct topic *t = s->hub->due; t; t = t->due_next)
+        if (t->instrument == instrument) send_due(s, t, is_new_second, now_ms);
 }

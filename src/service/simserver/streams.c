@@ -2,8 +2,8 @@
  *
  * A topic is a stream by its name, with its subscribers. Its frame is built once, and sent to all,
  * raw or wrapped with the stream's name as each connection wants it. Names that mean nothing are
- * acknowledged and stay silent, as at Binance; so are all names but the recorded ones when the
- * market is a recording. */
+ * acknowledged and stay silent, as at Binance. A stream that a recording holds is served from it,
+ * and never made. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,7 +99,8 @@ static void understand(const struct simserver *s, struct topic *t)
 {
     char symbol[SYMBOL_SIZE];
     const char *at = strchr(t->name, '@');
-    if (s->recording || !at || (size_t)(at - t->name) >= sizeof symbol) return;
+    if (s->recording && recording_holds(s->recording, slice_of(t->name))) return;
+    if (!at || (size_t)(at - t->name) >= sizeof symbol) return;
     for (const char *from = t->name; from < at; from++) {
         if (*from >= 'A' && *from <= 'Z') return;
         symbol[from - t->name] = (char)(*from >= 'a' && *from <= 'z' ? *from - 32 : *from);
@@ -119,6 +120,10 @@ static struct topic *topic_take(struct simserver *s, struct slice name)
         return NULL;
     (void)slice_copy(name, t->name, sizeof t->name);
     understand(s, t);
+    if (t->kind >= TOPIC_PARTIAL) {
+        t->due_next = hub->due;
+        hub->due = t;
+    }
     struct topic **bucket = bucket_of(hub, name);
     t->next = *bucket;
     *bucket = t;
@@ -131,6 +136,9 @@ static void topic_free(struct stream_hub *hub, struct topic *t)
     struct topic **at = bucket_of(hub, slice_of(t->name));
     while (*at != t) at = &(*at)->next;
     *at = t->next;
+    struct topic **due = &hub->due;
+    while (*due && *due != t) due = &(*due)->due_next;
+    if (*due) *due = t->due_next;
     hub->topic_count--;
     free(t->clients);
     free(t);
@@ -314,7 +322,7 @@ static void check_client(struct stream_client *c, int64_t now_ms)
     c->pinged_ms = now_ms;
 }
 
-void stream_clients_check(struct simserver *s, int64_t now_ms)
+void streams_check(struct simserver *s, int64_t now_ms)
 {
     for (struct stream_client *c = s->hub->clients; c; c = c->next) check_client(c, now_ms);
 }

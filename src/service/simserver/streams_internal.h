@@ -10,11 +10,12 @@ enum {
 };
 
 enum topic_kind {
-    TOPIC_SILENT,
+    TOPIC_SILENT, /* means nothing, or is served from the recording */
     TOPIC_TRADE,
     TOPIC_AGGREGATE,
     TOPIC_BEST,
     TOPIC_DEPTH,
+    /* From here on sent by time, each on its own. */
     TOPIC_PARTIAL,
     TOPIC_KLINE,
     TOPIC_TICKER,
@@ -24,7 +25,8 @@ enum topic_kind {
 
 struct topic {
     char name[STREAM_NAME_SIZE];
-    struct topic *next; /* in its bucket */
+    struct topic *next;     /* in its bucket */
+    struct topic *due_next; /* of those sent by time */
     uint8_t kind, timeframe, levels;
     uint8_t speed; /* 0: 100 ms, 1: 1000 ms */
     uint16_t instrument;
@@ -48,16 +50,14 @@ struct stream_client {
 
 struct stream_hub {
     struct topic *buckets[STREAM_BUCKETS];
+    struct topic *due; /* those sent by time */
     uint32_t topic_count;
     struct stream_client *clients;
     struct ws_deflater deflater;
     struct buffer data, wrapped;
-    int64_t second; /* the last one whose slow streams were sent */
 };
 
 /* NULL: nobody subscribed to it. */
 struct topic *topic_find(struct stream_hub *hub, struct slice name);
-/* Pings, and the end of connections whose time has come. */
-void stream_clients_check(struct simserver *s, int64_t now_ms);
 
 #endif
