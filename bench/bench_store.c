@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "io/store/database.h"
-#include "io/store/row_sql.h"
+#include "io/store/sql.h"
 #include "io/store/store_thread.h"
 
 enum { SINGLES = 400, BATCHES = 60, BATCH = STORE_BATCH_MAX, ROUNDS = 3 };
@@ -18,8 +17,8 @@ enum { SINGLES = 400, BATCHES = 60, BATCH = STORE_BATCH_MAX, ROUNDS = 3 };
 struct bench {
     char folder[64];
     struct store *store;
-    sqlite3 *bare;
-    sqlite3_stmt *bare_insert;
+    struct sql *bare;
+    struct sql_statement *bare_insert;
     uint64_t bot_id, next_id, bare_next_id;
     sem_t woken;
 };
@@ -67,12 +66,12 @@ static void open_bare(struct bench *b)
 {
     char path[128];
     snprintf(path, sizeof path, "%s/bare.db", b->folder);
-    must(database_open(path, DATABASE_WRITE, 1000, &b->bare));
-    must(database_exec(b->bare,
-                       "CREATE TABLE orders (id INTEGER PRIMARY KEY, bot_id INTEGER, qty INTEGER,"
-                       " client_order_id TEXT, body TEXT, created_ms INTEGER)"));
-    must(database_prepare(b->bare, "INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                          &b->bare_insert));
+    must(sql_open(path, SQL_WRITE, 1000, &b->bare));
+    must(sql_exec(b->bare,
+                  "CREATE TABLE orders (id INTEGER PRIMARY KEY, bot_id INTEGER, qty INTEGER,"
+                  " client_order_id TEXT, body TEXT, created_ms INTEGER)"));
+    must(sql_prepare(b->bare, "INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                     &b->bare_insert));
 }
 
 static void store_orders(struct bench *b, int count)
@@ -87,21 +86,18 @@ static void store_orders(struct bench *b, int count)
 
 static void bare_orders(struct bench *b, int count)
 {
-    must(database_exec(b->bare, "BEGIN IMMEDIATE"));
+    must(sql_exec(b->bare, "BEGIN IMMEDIATE"));
     for (int i = 0; i < count; i++) {
         const struct store_order row = make_order(++b->bare_next_id, b->bot_id);
-        struct binder binder;
-        bind_start(&binder, b->bare_insert);
-        bind_u64(&binder, row.order.id);
-        bind_u64(&binder, row.order.bot_id);
-        bind_i64(&binder, row.order.qty.units);
-        bind_text(&binder, row.client_order_id);
-        bind_text(&binder, row.body);
-        bind_i64(&binder, row.order.created_ms);
-        must(bind_end(&binder));
-        must(database_run(b->bare_insert));
+        sql_u64(b->bare_insert, row.order.id);
+        sql_u64(b->bare_insert, row.order.bot_id);
+        sql_i64(b->bare_insert, row.order.qty.units);
+        sql_text(b->bare_insert, row.client_order_id);
+        sql_text(b->bare_insert, row.body);
+        sql_i64(b->bare_insert, row.order.created_ms);
+        must(sql_run(b->bare_insert));
     }
-    must(database_exec(b->bare, "COMMIT"));
+    must(sql_exec(b->bare, "COMMIT"));
 }
 
 static void wake(void *user)
@@ -140,9 +136,8 @@ static double rate(struct bench *b, void (*run)(struct bench *, int), int calls,
 static void clean(struct bench *b)
 {
     store_close(b->store);
-    sqlite3_finalize(b->bare_insert);
-    sqlite3_close(b->bare);
-    static const char *const files[] = {"store.db", "store.db-lock", "bare.db"};
+    sql_close(b->bare);
+    static const char *const files[] = {"store.db", "store.db-lock", "bare.db", "bare.db-lock"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[128];
         snprintf(path, sizeof path, "%s/%s", b->folder, files[i]);

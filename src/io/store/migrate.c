@@ -3,29 +3,41 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "io/store/database.h"
+#include "io/store/migrate_text.h"
 
-/* "TBOT": marks the file as ours, see PRAGMA application_id. */
+/* "TBOT": marks a SQLite file as ours, see PRAGMA application_id. */
 #define APPLICATION_ID 0x54424f54
 
 #define CHECKSUM_SIZE 17
 
-static enum err claim(sqlite3 *db);
-static enum err check_applied(sqlite3 *db, const struct migration *list, uint32_t count,
+/* The table of what was applied is the same on both, and so is what is asked of it. */
+static const char migrations_table[] = "CREATE TABLE migrations ("
+                                       "  version    INTEGER PRIMARY KEY CHECK (version > 0),"
+                                       "  name       TEXT NOT NULL,"
+                                       "  checksum   TEXT NOT NULL CHECK (length(checksum) = 16),"
+                                       "  applied_ms INTEGER NOT NULL) STRICT;";
+
+static enum err claim(struct sql *db);
+static enum err is_ours(struct sql *db, bool *ours);
+static enum err check_applied(struct sql *db, const struct migration *list, uint32_t count,
                               uint32_t *applied);
 static enum err check_row(const struct migration *list, uint32_t count, uint32_t expected,
-                          sqlite3_stmt *row);
-static enum err apply(sqlite3 *db, const struct migration *m, int64_t now_ms);
-static enum err record(sqlite3 *db, const struct migration *m, int64_t now_ms);
-static enum err query_i64(sqlite3 *db, const char *sql, int64_t *out);
+                          struct sql_statement *row);
+static enum err apply(struct sql *db, const struct migration *m, int64_t now_ms);
+static enum err apply_inside(struct sql *db, const struct migration *m, int64_t now_ms);
+static enum err exec(struct sql *db, const char *text);
+static enum err check_references(struct sql *db);
+static enum err record(struct sql *db, const struct migration *m, int64_t now_ms);
+static enum err query_i64(struct sql *db, const char *text, int64_t *out);
 static void checksum_of(const struct migration *m, char out[CHECKSUM_SIZE]);
 
-enum err migrate(sqlite3 *db, const struct migration *list, uint32_t count, int64_t now_ms)
+enum err migrate(struct sql *db, const struct migration *list, uint32_t count, int64_t now_ms)
 {
     uint32_t applied = 0;
     enum err err = claim(db);
@@ -39,53 +51,71 @@ enum err migrate(sqlite3 *db, const struct migration *list, uint32_t count, int6
     return err;
 }
 
-/* Makes an empty file ours, and refuses one that somebody else filled. */
-static enum err claim(sqlite3 *db)
+/* Makes an empty database ours, and refuses one that somebody else filled. */
+static enum err claim(struct sql *db)
 {
-    int64_t id = 0, tables = 0;
-    enum err err = query_i64(db, "PRAGMA application_id", &id);
+    bool ours = false;
+    enum err err = is_ours(db, &ours);
+    if (err || ours) return err;
+    err = sql_begin(db, SQL_EXACT);
     if (err) return err;
-    if (id == APPLICATION_ID) return OK;
-    err = query_i64(db, "SELECT count(*) FROM sqlite_schema", &tables);
-    if (err) return err;
-    if (id != 0 || tables != 0) {
-        return err_set(ERR_INVALID, "the database belongs to another program");
+    err = exec(db, migrations_table);
+    if (!err) {
+        err =
+            sql_exec(db, sql_kind(db) == SQL_SQLITE ? "PRAGMA application_id = 1413631828"
+                                                    : "COMMENT ON TABLE migrations IS 'TradeBot'");
     }
-    err = database_exec(db, "BEGIN IMMEDIATE;"
-                            "PRAGMA application_id = 1413631828;"
-                            "CREATE TABLE migrations ("
-                            "  version    INTEGER PRIMARY KEY CHECK (version > 0),"
-                            "  name       TEXT NOT NULL,"
-                            "  checksum   TEXT NOT NULL CHECK (length(checksum) = 16),"
-                            "  applied_ms INTEGER NOT NULL) STRICT;"
-                            "COMMIT");
-    if (err && !sqlite3_get_autocommit(db)) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    if (!err) return sql_commit(db);
+    sql_rollback(db);
     return err;
 }
 
-static enum err check_applied(sqlite3 *db, const struct migration *list, uint32_t count,
+static enum err is_ours(struct sql *db, bool *ours)
+{
+    const bool sqlite = sql_kind(db) == SQL_SQLITE;
+    int64_t mark = 0, tables = 0;
+    enum err err = query_i64(db,
+                             sqlite ? "PRAGMA application_id"
+                                    : "SELECT CASE WHEN obj_description(to_regclass('migrations'),"
+                                      " 'pg_class') = 'TradeBot' THEN 1413631828 ELSE 0 END",
+                             &mark);
+    if (err) return err;
+    *ours = mark == APPLICATION_ID;
+    if (*ours) return OK;
+    err = query_i64(db,
+                    sqlite ? "SELECT count(*) FROM sqlite_schema"
+                           : "SELECT count(*) FROM information_schema.tables"
+                             " WHERE table_schema = current_schema()",
+                    &tables);
+    if (!err && (mark != 0 || tables != 0)) {
+        err = err_set(ERR_INVALID, "the database belongs to another program");
+    }
+    return err;
+}
+
+static enum err check_applied(struct sql *db, const struct migration *list, uint32_t count,
                               uint32_t *applied)
 {
-    sqlite3_stmt *rows = NULL;
-    enum err err = database_prepare(
-        db, "SELECT version, name, checksum FROM migrations ORDER BY version", &rows);
-    uint32_t seen = 0;
-    int code = SQLITE_DONE;
-    while (!err && (code = sqlite3_step(rows)) == SQLITE_ROW) {
-        err = check_row(list, count, ++seen, rows);
+    struct sql_statement *rows;
+    enum err err =
+        sql_use(db, "SELECT version, name, checksum FROM migrations ORDER BY version", &rows);
+    if (err) return err;
+    bool more;
+    *applied = 0;
+    while (!(err = sql_next(rows, &more)) && more) {
+        err = check_row(list, count, ++*applied, rows);
+        if (err) break;
     }
-    if (!err && code != SQLITE_DONE) err = database_error(db);
-    sqlite3_finalize(rows);
-    *applied = seen;
+    sql_reset(rows);
     return err;
 }
 
 static enum err check_row(const struct migration *list, uint32_t count, uint32_t expected,
-                          sqlite3_stmt *row)
+                          struct sql_statement *row)
 {
-    const int64_t version = sqlite3_column_int64(row, 0);
-    const char *name = (const char *)sqlite3_column_text(row, 1);
-    const char *checksum = (const char *)sqlite3_column_text(row, 2);
+    const int64_t version = sql_column_i64(row, 0);
+    const char *name = sql_column_text(row, 1).data;
+    const char *checksum = sql_column_text(row, 2).data;
     if (!name || !checksum) return err_set(ERR_NO_MEMORY, "out of memory");
     if (version > count) {
         return err_set(
@@ -108,44 +138,76 @@ static enum err check_row(const struct migration *list, uint32_t count, uint32_t
     return OK;
 }
 
-static enum err apply(sqlite3 *db, const struct migration *m, int64_t now_ms)
+/* Whether references are followed can be changed only outside of a transaction. */
+static enum err apply(struct sql *db, const struct migration *m, int64_t now_ms)
 {
-    enum err err = database_exec(db, "BEGIN IMMEDIATE");
+    const bool sqlite = sql_kind(db) == SQL_SQLITE;
+    enum err err = sqlite ? sql_exec(db, "PRAGMA foreign_keys = OFF") : OK;
+    if (!err) err = sql_begin(db, SQL_EXACT);
     if (err) return err;
-    err = database_exec(db, m->sql);
+    err = apply_inside(db, m, now_ms);
+    if (!err)
+        err = sql_commit(db);
+    else
+        sql_rollback(db);
+    if (!sqlite) return err;
+    const enum err again = err ? OK : sql_exec(db, "PRAGMA foreign_keys = ON");
+    return err ? err : again;
+}
+
+static enum err apply_inside(struct sql *db, const struct migration *m, int64_t now_ms)
+{
+    enum err err = exec(db, m->sql);
     if (!err) err = record(db, m, now_ms);
-    if (!err) err = database_exec(db, "COMMIT");
-    if (err && !sqlite3_get_autocommit(db)) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    if (!err) err = check_references(db);
     return err;
 }
 
-static enum err record(sqlite3 *db, const struct migration *m, int64_t now_ms)
+static enum err exec(struct sql *db, const char *text)
+{
+    char *own = migrate_text(text, sql_kind(db));
+    if (!own) return err_set(ERR_NO_MEMORY, "out of memory");
+    const enum err err = sql_exec(db, own);
+    free(own);
+    return err;
+}
+
+static enum err check_references(struct sql *db)
+{
+    if (sql_kind(db) != SQL_SQLITE) return OK;
+    struct sql_statement *rows;
+    enum err err = sql_use(db, "PRAGMA foreign_key_check", &rows);
+    bool more = false;
+    if (!err) err = sql_next(rows, &more);
+    if (err || !more) return err;
+    err = err_set(ERR_INVALID, "a row of %s refers to a row of %s that is not there",
+                  sql_column_text(rows, 0).data, sql_column_text(rows, 2).data);
+    sql_reset(rows);
+    return err;
+}
+
+static enum err record(struct sql *db, const struct migration *m, int64_t now_ms)
 {
     char checksum[CHECKSUM_SIZE];
     checksum_of(m, checksum);
-    sqlite3_stmt *insert = NULL;
-    enum err err = database_prepare(db,
-                                    "INSERT INTO migrations (version, name, checksum, applied_ms)"
-                                    " VALUES (?1, ?2, ?3, ?4)",
-                                    &insert);
-    if (!err) {
-        sqlite3_bind_int64(insert, 1, m->version);
-        sqlite3_bind_text(insert, 2, m->name, -1, SQLITE_STATIC);
-        sqlite3_bind_text(insert, 3, checksum, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(insert, 4, now_ms);
-        err = database_run(insert);
-    }
-    sqlite3_finalize(insert);
-    return err;
+    struct sql_statement *insert;
+    const enum err err = sql_use(db,
+                                 "INSERT INTO migrations (version, name, checksum, applied_ms)"
+                                 " VALUES (?1, ?2, ?3, ?4)",
+                                 &insert);
+    if (err) return err;
+    sql_i64(insert, m->version);
+    sql_text(insert, m->name);
+    sql_text(insert, checksum);
+    sql_i64(insert, now_ms);
+    return sql_run(insert);
 }
 
-static enum err query_i64(sqlite3 *db, const char *sql, int64_t *out)
+static enum err query_i64(struct sql *db, const char *text, int64_t *out)
 {
-    sqlite3_stmt *query = NULL;
-    enum err err = database_prepare(db, sql, &query);
-    if (!err) err = database_run_i64(query, out);
-    sqlite3_finalize(query);
-    return err;
+    struct sql_statement *query;
+    const enum err err = sql_use(db, text, &query);
+    return err ? err : sql_run_i64(query, out);
 }
 
 static void checksum_of(const struct migration *m, char out[CHECKSUM_SIZE])

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "base/slice.h"
 
 /* The words of an enum, whichever it is. */
@@ -14,7 +13,7 @@ typedef const char *(*name_fn)(unsigned value);
 /* Reads columns one after another. The first failure stays in err,
  * and what is read after it is 0. */
 struct columns {
-    sqlite3_stmt *row;
+    struct sql_statement *row;
     int next;
     enum err err;
 };
@@ -55,43 +54,17 @@ static const char *wanted_word(unsigned running)
     return running ? "running" : "stopped";
 }
 
-void bind_start(struct binder *b, sqlite3_stmt *statement)
+void bind_market(struct sql_statement *st, const struct store_market *market)
 {
-    *b = (struct binder){.statement = statement};
+    sql_text(st, venue_name((enum venue)market->venue));
+    sql_text(st, market->symbol);
+    sql_i64(st, market->price_scale);
+    sql_i64(st, market->qty_scale);
+    sql_i64(st, market->base_scale);
+    sql_i64(st, market->quote_scale);
 }
 
-void bind_i64(struct binder *b, int64_t value)
-{
-    b->code |= sqlite3_bind_int64(b->statement, ++b->count, value);
-}
-
-void bind_u64(struct binder *b, uint64_t value)
-{
-    bind_i64(b, (int64_t)value);
-}
-
-void bind_text(struct binder *b, const char *text)
-{
-    b->code |= sqlite3_bind_text(b->statement, ++b->count, text, -1, SQLITE_STATIC);
-}
-
-void bind_market(struct binder *b, const struct store_market *market)
-{
-    bind_text(b, venue_name((enum venue)market->venue));
-    bind_text(b, market->symbol);
-    bind_i64(b, market->price_scale);
-    bind_i64(b, market->qty_scale);
-    bind_i64(b, market->base_scale);
-    bind_i64(b, market->quote_scale);
-}
-
-enum err bind_end(const struct binder *b)
-{
-    CHECK(b->count == sqlite3_bind_parameter_count(b->statement));
-    return b->code == SQLITE_OK ? OK : err_set(ERR_NO_MEMORY, "out of memory");
-}
-
-enum err row_bot(sqlite3_stmt *row, struct store_bot *out)
+enum err row_bot(struct sql_statement *row, struct store_bot *out)
 {
     struct columns c = {.row = row};
     memset(out, 0, sizeof *out);
@@ -116,7 +89,7 @@ enum err row_bot(sqlite3_stmt *row, struct store_bot *out)
     return c.err;
 }
 
-enum err row_totals(sqlite3_stmt *row, struct store_totals *out)
+enum err row_totals(struct sql_statement *row, struct store_totals *out)
 {
     struct columns c = {.row = row};
     memset(out, 0, sizeof *out);
@@ -132,7 +105,7 @@ enum err row_totals(sqlite3_stmt *row, struct store_totals *out)
     return c.err;
 }
 
-enum err row_position(sqlite3_stmt *row, struct store_position *out)
+enum err row_position(struct sql_statement *row, struct store_position *out)
 {
     struct columns c = {.row = row};
     memset(out, 0, sizeof *out);
@@ -153,7 +126,7 @@ enum err row_position(sqlite3_stmt *row, struct store_position *out)
     return c.err;
 }
 
-enum err row_order(sqlite3_stmt *row, struct store_order *out)
+enum err row_order(struct sql_statement *row, struct store_order *out)
 {
     struct columns c = {.row = row};
     memset(out, 0, sizeof *out);
@@ -182,7 +155,7 @@ enum err row_order(sqlite3_stmt *row, struct store_order *out)
     return c.err;
 }
 
-enum err row_fill(sqlite3_stmt *row, struct store_fill *out)
+enum err row_fill(struct sql_statement *row, struct store_fill *out)
 {
     struct columns c = {.row = row};
     memset(out, 0, sizeof *out);
@@ -203,7 +176,7 @@ enum err row_fill(sqlite3_stmt *row, struct store_fill *out)
     return c.err;
 }
 
-enum err row_round_trip(sqlite3_stmt *row, struct store_round_trip *out)
+enum err row_round_trip(struct sql_statement *row, struct store_round_trip *out)
 {
     struct columns c = {.row = row};
     memset(out, 0, sizeof *out);
@@ -227,14 +200,14 @@ enum err row_round_trip(sqlite3_stmt *row, struct store_round_trip *out)
 static enum err refuse(struct columns *c, const char *why)
 {
     if (c->err) return c->err;
-    c->err = err_set(ERR_PARSE, "column %s of the database %s",
-                     sqlite3_column_name(c->row, c->next), why);
+    c->err =
+        err_set(ERR_PARSE, "column %s of the database %s", sql_column_name(c->row, c->next), why);
     return c->err;
 }
 
 static int64_t take_i64(struct columns *c, int64_t low, int64_t high)
 {
-    int64_t value = sqlite3_column_int64(c->row, c->next);
+    int64_t value = sql_column_i64(c->row, c->next);
     if (value < low || value > high) {
         refuse(c, "holds a number out of range");
         value = low;
@@ -255,20 +228,17 @@ static uint8_t take_scale(struct columns *c)
 
 static void take_text(struct columns *c, char *out, size_t size)
 {
-    const char *text = (const char *)sqlite3_column_text(c->row, c->next);
-    const size_t used = (size_t)sqlite3_column_bytes(c->row, c->next);
-    if (!text)
+    const struct slice text = sql_column_text(c->row, c->next);
+    if (!text.data)
         refuse(c, "cannot be read");
-    else if (used >= size || memchr(text, '\0', used))
+    else if (memchr(text.data, '\0', text.size) || !slice_copy(text, out, size))
         refuse(c, "holds a text that does not fit");
-    else
-        memcpy(out, text, used + 1);
     c->next++;
 }
 
 static uint8_t take_word(struct columns *c, name_fn name, unsigned count)
 {
-    const char *text = (const char *)sqlite3_column_text(c->row, c->next);
+    const char *text = sql_column_text(c->row, c->next).data;
     unsigned value = 0;
     while (text && value < count && strcmp(text, name(value)) != 0) value++;
     if (!text || value == count) {
@@ -291,7 +261,7 @@ static void take_market(struct columns *c, struct store_market *out)
 
 static void take_symbols(struct columns *c, struct store_bot *out)
 {
-    const char *text = (const char *)sqlite3_column_text(c->row, c->next);
+    const char *text = sql_column_text(c->row, c->next).data;
     json_t *list = text ? json_loads(text, 0, NULL) : NULL;
     const size_t count = json_array_size(list);
     if (count == 0 || count > BOT_SYMBOLS_MAX) refuse(c, "holds no list of symbols");

@@ -11,26 +11,17 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/slice.h"
-#include "io/store/database.h"
 #include "io/store/migrate.h"
 #include "io/store/row_sql.h"
 #include "io/store/store_internal.h"
 
-#define LOCK_PATH_SIZE 4096
-
 static const char *const statement_texts[STATEMENT_COUNT] = {
-    [BEGIN] = "BEGIN IMMEDIATE",
-    [COMMIT] = "COMMIT",
-    [ROLLBACK] = "ROLLBACK",
-    [BOOKING_SAVE] = "SAVEPOINT booking",
-    [BOOKING_UNDO] = "ROLLBACK TO booking",
-    [BOOKING_DONE] = "RELEASE booking",
     [SETTLE] = "INSERT INTO settings (id, install_id, order_id_limit) VALUES (1, ?1, 1)"
                " ON CONFLICT (id) DO NOTHING",
     [DATE_USER] = "UPDATE users SET created_ms = ?1 WHERE id = 1 AND created_ms = 0",
     [INSTALL_ID] = "SELECT install_id FROM settings",
-    [ORDER_IDS] = "UPDATE settings SET order_id_limit = ?1 + ?2"
-                  " WHERE order_id_limit <= ?1 + ?2 / 2",
+    [ORDER_IDS] = "UPDATE settings SET order_id_limit = CAST(?1 AS BIGINT) + CAST(?2 AS BIGINT)"
+                  " WHERE order_id_limit <= CAST(?1 AS BIGINT) + CAST(?2 AS BIGINT) / 2",
     [ORDER_PLACED] =
         "INSERT INTO orders (user_id, " ORDER_COLUMNS ")"
         " SELECT b.user_id, ?1, b.id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
@@ -59,14 +50,15 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         "INSERT INTO round_trips (user_id, fill_id, bot_id, mode, " MARKET_COLUMNS ", qty,"
         " entry_price, exit_price, pnl, pnl_ppm, fees, opened_ms, created_ms, exit_reason)"
         " SELECT user_id, id, bot_id, mode, " MARKET_COLUMNS
-        ", ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM fills WHERE id = last_insert_rowid()",
+        ", ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM fills"
+        " WHERE order_id = ?10 AND venue_trade_id = ?11",
     [BOT_INSERT] =
         "INSERT INTO bots (user_id, name, venue, mode, strategy, params, symbols, timeframe, "
         "capital,"
         " quote_scale, sizing_kind, sizing_value, sizing_scale, stop_loss_ppm, take_profit_ppm,"
         " trailing_ppm, max_daily_loss_ppm, daily_target_ppm, max_daily_trades, cooldown_s, wanted,"
         " created_ms, updated_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-        " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+        " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23) RETURNING id",
     [BOT_UPDATE] =
         "UPDATE bots SET name = ?2, venue = ?3, mode = ?4, strategy = ?5, params = ?6, symbols = "
         "?7,"
@@ -75,10 +67,11 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         " max_daily_loss_ppm = ?17, daily_target_ppm = ?18, max_daily_trades = ?19, cooldown_s = "
         "?20,"
         " updated_ms = ?21 WHERE user_id = ?1 AND id = ?22 AND deleted_ms IS NULL",
-    [BOT_TIES] = "SELECT (wanted = 'running')"
-                 " + 2 * EXISTS (SELECT 1 FROM orders WHERE bot_id = ?2"
-                 "               AND state IN ('sent', 'unknown', 'open', 'canceling'))"
-                 " + 4 * EXISTS (SELECT 1 FROM positions WHERE bot_id = ?2 AND is_open = 1)"
+    [BOT_TIES] = "SELECT CASE WHEN wanted = 'running' THEN 1 ELSE 0 END"
+                 " + CASE WHEN EXISTS (SELECT 1 FROM orders WHERE bot_id = ?2 AND state IN"
+                 "   ('sent', 'unknown', 'open', 'canceling')) THEN 2 ELSE 0 END"
+                 " + CASE WHEN EXISTS (SELECT 1 FROM positions WHERE bot_id = ?2 AND is_open = 1)"
+                 "   THEN 4 ELSE 0 END"
                  " FROM bots WHERE user_id = ?1 AND id = ?2 AND deleted_ms IS NULL",
     [BOT_DELETE] = "UPDATE bots SET deleted_ms = ?3, updated_ms = ?3"
                    " WHERE user_id = ?1 AND id = ?2 AND deleted_ms IS NULL",
@@ -86,36 +79,34 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                  " WHERE user_id = ?1 AND id = ?2 AND deleted_ms IS NULL",
 };
 
-static enum err lock_database(struct store *s, const char *path);
 static enum err prepare_all(struct store *s);
 static enum err settle_in(struct store *s, int64_t now_ms);
 static enum err read_install_id(struct store *s);
 static enum err make_install_id(char out[INSTALL_ID_SIZE]);
 static enum err usable(struct store *s);
-static enum err finish(struct store *s, enum err err, const char *doing, uint64_t id);
-static enum err run_one(struct store *s, sqlite3_stmt *statement, const char *what, uint64_t id);
+static enum err start(struct store *s, enum sql_piece piece);
+static enum err finish(struct store *s, enum sql_piece piece, enum err err, const char *doing,
+                       uint64_t id);
 static enum err fill_insert(struct store *s, const struct store_booking *booking);
 static enum err position_upsert(struct store *s, const struct store_booking *booking);
 static enum err totals_upsert(struct store *s, const struct store_totals *totals);
-static enum err round_trip_insert(struct store *s, const struct round_trip *trip);
-static void bind_bot(struct binder *b, const struct store_bot *bot, const char *symbols);
+static enum err round_trip_insert(struct store *s, const struct booking *booking);
+static void bind_bot(struct sql_statement *st, const struct store_bot *bot, const char *symbols);
 static enum err check_texts(const struct store_bot *bot, char **symbols);
 static char *symbols_text(const struct store_bot *bot);
 
-enum err store_open(const char *path, int64_t now_ms, struct store **out)
+enum err store_open(const char *url, int64_t now_ms, struct store **out)
 {
     *out = NULL;
     struct store *s = calloc(1, sizeof *s);
     if (!s) return err_set(ERR_NO_MEMORY, "out of memory");
-    s->lock.fd = -1;
-    enum err err = lock_database(s, path);
-    if (!err) err = database_open(path, DATABASE_WRITE, STORE_BUSY_TIMEOUT_MS, &s->db);
+    enum err err = sql_open(url, SQL_WRITE, STORE_BUSY_TIMEOUT_MS, &s->db);
     if (!err) err = migrate(s->db, migrations, migrations_count, now_ms);
     if (!err) err = prepare_all(s);
     if (!err) err = settle_in(s, now_ms);
     if (err) {
         store_close(s);
-        return err_note(err, "while opening the store %s", path);
+        return err_note(err, "while opening the store");
     }
     *out = s;
     return OK;
@@ -124,14 +115,13 @@ enum err store_open(const char *path, int64_t now_ms, struct store **out)
 void store_close(struct store *s)
 {
     if (!s) return;
-    if (s->db) {
-        store_rollback(s);
-        for (int i = 0; i < STATEMENT_COUNT; i++) sqlite3_finalize(s->statements[i]);
-        const int code = sqlite3_close(s->db);
-        CHECK(code == SQLITE_OK);
-    }
-    file_lock_release(&s->lock);
+    sql_close(s->db);
     free(s);
+}
+
+struct sql *store_sql(struct store *s)
+{
+    return s->db;
 }
 
 const char *store_install_id(const struct store *s)
@@ -148,40 +138,33 @@ enum err store_begin(struct store *s)
 {
     CHECK(!s->in_transaction);
     if (s->broken) return usable(s);
-    const enum err err = database_run(s->statements[BEGIN]);
+    const enum err err = sql_begin(s->db, SQL_EXACT);
     if (err) return err_note(err, "while beginning a transaction");
     s->in_transaction = true;
     s->lost = false;
     return OK;
 }
 
-/* Only a full disk and somebody else's lock are known to leave nothing behind: the last thing
- * written is the frame that makes the transaction valid. Of any other failure nobody knows. */
 enum err store_commit(struct store *s)
 {
     enum err err = usable(s);
-    if (!err) err = database_run(s->statements[COMMIT]);
-    if (!err) {
-        s->in_transaction = false;
-        return OK;
-    }
-    if (err != ERR_LIMIT && err != ERR_TIMEOUT && !s->lost && !s->broken) {
+    const bool tried = !err;
+    if (tried) err = sql_commit(s->db);
+    if (tried && err == ERR_IO) {
         s->broken = true;
         log_error("store_broken", "cause=\"%s\"", err_text());
-        err = err_note(ERR_IO, "the commit failed and its outcome is unknown");
     }
-    store_rollback(s);
-    return err_note(err, "while committing");
+    if (err) {
+        store_rollback(s);
+        return err_note(err, "while committing");
+    }
+    s->in_transaction = false;
+    return OK;
 }
 
 void store_rollback(struct store *s)
 {
-    /* What the failed statement told is worth more than what ROLLBACK may add, and a transaction
-     * that SQLite ended itself has nothing to roll back. */
-    if (!sqlite3_get_autocommit(s->db)) {
-        sqlite3_step(s->statements[ROLLBACK]);
-        sqlite3_reset(s->statements[ROLLBACK]);
-    }
+    sql_rollback(s->db);
     s->in_transaction = false;
     s->order_id_floor = 0;
 }
@@ -190,192 +173,164 @@ enum err store_order_placed(struct store *s, const struct store_order *row)
 {
     const struct order *o = &row->order;
     CHECK(o->state == ORDER_SENT);
-    enum err err = usable(s);
+    enum err err = start(s, SQL_ONE_STATEMENT);
     if (err) return err;
 
-    struct binder b;
-    bind_start(&b, s->statements[ORDER_PLACED]);
-    bind_u64(&b, o->id);
-    bind_u64(&b, o->bot_id);
-    bind_text(&b, mode_name((enum trading_mode)o->mode));
-    bind_text(&b, side_name((enum side)o->side));
-    bind_text(&b, order_type_name((enum order_type)o->type));
-    bind_text(&b, purpose_name((enum purpose)o->purpose));
-    bind_text(&b, order_state_name((enum order_state)o->state));
-    bind_text(&b, order_reason_name((enum order_reason)o->reason));
-    bind_i64(&b, o->qty.units);
-    bind_i64(&b, o->price.units);
-    bind_i64(&b, o->trigger.units);
-    bind_i64(&b, o->filled.units);
-    bind_i64(&b, o->filled_quote.units);
-    bind_u64(&b, o->venue_order_id);
-    bind_i64(&b, o->venue_code);
-    bind_text(&b, row->client_order_id);
-    bind_text(&b, row->body);
-    bind_i64(&b, o->created_ms);
-    bind_i64(&b, o->updated_ms);
-    bind_market(&b, &row->market);
-    err = bind_end(&b);
-    if (!err) err = run_one(s, s->statements[ORDER_PLACED], "bot", o->bot_id);
+    struct sql_statement *st = s->statements[ORDER_PLACED];
+    sql_u64(st, o->id);
+    sql_u64(st, o->bot_id);
+    sql_text(st, mode_name((enum trading_mode)o->mode));
+    sql_text(st, side_name((enum side)o->side));
+    sql_text(st, order_type_name((enum order_type)o->type));
+    sql_text(st, purpose_name((enum purpose)o->purpose));
+    sql_text(st, order_state_name((enum order_state)o->state));
+    sql_text(st, order_reason_name((enum order_reason)o->reason));
+    sql_i64(st, o->qty.units);
+    sql_i64(st, o->price.units);
+    sql_i64(st, o->trigger.units);
+    sql_i64(st, o->filled.units);
+    sql_i64(st, o->filled_quote.units);
+    sql_u64(st, o->venue_order_id);
+    sql_i64(st, o->venue_code);
+    sql_text(st, row->client_order_id);
+    sql_text(st, row->body);
+    sql_i64(st, o->created_ms);
+    sql_i64(st, o->updated_ms);
+    bind_market(st, &row->market);
+    err = sql_run_one(st, "bot", o->bot_id);
     if (!err) err = store_order_ids_reserve(s, o->id);
-    return finish(s, err, "placing order", o->id);
+    return finish(s, SQL_ONE_STATEMENT, err, "placing order", o->id);
 }
 
 enum err store_order_ids_reserve(struct store *s, uint64_t order_id)
 {
     if (order_id + STORE_ORDER_ID_BLOCK / 4 < s->order_id_floor) return OK;
-    struct binder b;
-    bind_start(&b, s->statements[ORDER_IDS]);
-    bind_u64(&b, order_id);
-    bind_u64(&b, STORE_ORDER_ID_BLOCK);
-    enum err err = bind_end(&b);
-    if (!err) err = database_run(s->statements[ORDER_IDS]);
+    struct sql_statement *st = s->statements[ORDER_IDS];
+    sql_u64(st, order_id);
+    sql_u64(st, STORE_ORDER_ID_BLOCK);
+    const enum err err = sql_run(st);
     if (!err) s->order_id_floor = order_id + STORE_ORDER_ID_BLOCK / 2;
     return err;
 }
 
 enum err store_order_changed(struct store *s, const struct order *o)
 {
-    enum err err = usable(s);
+    enum err err = start(s, SQL_ONE_STATEMENT);
     if (err) return err;
-    struct binder b;
-    bind_start(&b, s->statements[ORDER_CHANGED]);
-    bind_u64(&b, o->id);
-    bind_text(&b, order_state_name((enum order_state)o->state));
-    bind_text(&b, order_reason_name((enum order_reason)o->reason));
-    bind_i64(&b, o->filled.units);
-    bind_i64(&b, o->filled_quote.units);
-    bind_u64(&b, o->venue_order_id);
-    bind_i64(&b, o->venue_code);
-    bind_i64(&b, o->updated_ms);
-    err = bind_end(&b);
-    if (!err) err = run_one(s, s->statements[ORDER_CHANGED], "order", o->id);
-    return finish(s, err, "changing order", o->id);
+    struct sql_statement *st = s->statements[ORDER_CHANGED];
+    sql_u64(st, o->id);
+    sql_text(st, order_state_name((enum order_state)o->state));
+    sql_text(st, order_reason_name((enum order_reason)o->reason));
+    sql_i64(st, o->filled.units);
+    sql_i64(st, o->filled_quote.units);
+    sql_u64(st, o->venue_order_id);
+    sql_i64(st, o->venue_code);
+    sql_i64(st, o->updated_ms);
+    err = sql_run_one(st, "order", o->id);
+    return finish(s, SQL_ONE_STATEMENT, err, "changing order", o->id);
 }
 
 enum err store_fill_booked(struct store *s, const struct store_booking *row)
 {
     const struct booking *booking = &row->booking;
-    enum err err = usable(s);
+    enum err err = start(s, SQL_STATEMENTS);
     if (err) return err;
-    err = database_run(s->statements[BOOKING_SAVE]);
-    if (err) return finish(s, err, "booking a fill of order", booking->fill.order_id);
-
     const struct store_totals totals = {row->bot_id, row->market.quote_scale, booking->totals};
     err = fill_insert(s, row);
-    if (!err && booking->closed) err = round_trip_insert(s, &booking->round_trip);
+    if (!err && booking->closed) err = round_trip_insert(s, booking);
     if (!err) err = store_order_changed(s, &booking->order);
     if (!err) err = position_upsert(s, row);
     if (!err) err = totals_upsert(s, &totals);
-    if (err && !sqlite3_get_autocommit(s->db)) {
-        const enum err undone = database_run(s->statements[BOOKING_UNDO]);
-        if (undone) err = undone;
-    }
-    if (!sqlite3_get_autocommit(s->db)) {
-        const enum err released = database_run(s->statements[BOOKING_DONE]);
-        if (released) err = released;
-    }
-    return finish(s, err, "booking a fill of order", booking->fill.order_id);
+    return finish(s, SQL_STATEMENTS, err, "booking a fill of order", booking->fill.order_id);
 }
 
 enum err store_bot_insert(struct store *s, const struct store_bot *bot, uint64_t *id)
 {
     CHECK(bot->id == 0);
-    enum err err = usable(s);
-    if (err) return err;
     char *symbols;
-    err = check_texts(bot, &symbols);
+    enum err err = check_texts(bot, &symbols);
     if (err) return err;
-    struct binder b;
-    bind_start(&b, s->statements[BOT_INSERT]);
-    bind_u64(&b, bot->user_id);
-    bind_bot(&b, bot, symbols);
-    bind_text(&b, bot->running ? "running" : "stopped");
-    bind_i64(&b, bot->created_ms);
-    bind_i64(&b, bot->updated_ms);
-    err = bind_end(&b);
-    if (!err) err = database_run(s->statements[BOT_INSERT]);
-    if (!err) *id = (uint64_t)sqlite3_last_insert_rowid(s->db);
+    err = start(s, SQL_ONE_STATEMENT);
+    if (err) {
+        free(symbols);
+        return err;
+    }
+    struct sql_statement *st = s->statements[BOT_INSERT];
+    sql_u64(st, bot->user_id);
+    bind_bot(st, bot, symbols);
+    sql_text(st, bot->running ? "running" : "stopped");
+    sql_i64(st, bot->created_ms);
+    sql_i64(st, bot->updated_ms);
+    int64_t made = 0;
+    err = sql_run_i64(st, &made);
+    if (!err) *id = (uint64_t)made;
     free(symbols);
-    return finish(s, err, "making a bot of user", bot->user_id);
+    return finish(s, SQL_ONE_STATEMENT, err, "making a bot of user", bot->user_id);
 }
 
 enum err store_bot_update(struct store *s, const struct store_bot *bot)
 {
-    enum err err = usable(s);
-    if (err) return err;
     char *symbols;
-    err = check_texts(bot, &symbols);
+    enum err err = check_texts(bot, &symbols);
     if (err) return err;
-    struct binder b;
-    bind_start(&b, s->statements[BOT_UPDATE]);
-    bind_u64(&b, bot->user_id);
-    bind_bot(&b, bot, symbols);
-    bind_i64(&b, bot->updated_ms);
-    bind_u64(&b, bot->id);
-    err = bind_end(&b);
-    if (!err) err = run_one(s, s->statements[BOT_UPDATE], "bot", bot->id);
+    err = start(s, SQL_ONE_STATEMENT);
+    if (err) {
+        free(symbols);
+        return err;
+    }
+    struct sql_statement *st = s->statements[BOT_UPDATE];
+    sql_u64(st, bot->user_id);
+    bind_bot(st, bot, symbols);
+    sql_i64(st, bot->updated_ms);
+    sql_u64(st, bot->id);
+    err = sql_run_one(st, "bot", bot->id);
     free(symbols);
-    return finish(s, err, "changing bot", bot->id);
+    return finish(s, SQL_ONE_STATEMENT, err, "changing bot", bot->id);
 }
 
 enum err store_bot_delete(struct store *s, uint64_t user_id, uint64_t bot_id, int64_t now_ms)
 {
     enum { RUNNING = 1, ORDERS = 2, POSITION_OPEN = 4 };
-    enum err err = usable(s);
+    enum err err = start(s, SQL_ONE_STATEMENT);
     if (err) return err;
     int64_t ties = 0;
-    struct binder b;
-    bind_start(&b, s->statements[BOT_TIES]);
-    bind_u64(&b, user_id);
-    bind_u64(&b, bot_id);
-    err = bind_end(&b);
-    if (!err) err = database_run_i64(s->statements[BOT_TIES], &ties);
+    struct sql_statement *st = s->statements[BOT_TIES];
+    sql_u64(st, user_id);
+    sql_u64(st, bot_id);
+    err = sql_run_i64(st, &ties);
     if (!err && ties & RUNNING) err = err_set(ERR_INVALID, "the bot runs: stop it first");
     if (!err && ties & ORDERS) err = err_set(ERR_INVALID, "an order of the bot is still open");
     if (!err && ties & POSITION_OPEN) err = err_set(ERR_INVALID, "the bot holds a position");
     if (!err) {
-        bind_start(&b, s->statements[BOT_DELETE]);
-        bind_u64(&b, user_id);
-        bind_u64(&b, bot_id);
-        bind_i64(&b, now_ms);
-        err = bind_end(&b);
+        st = s->statements[BOT_DELETE];
+        sql_u64(st, user_id);
+        sql_u64(st, bot_id);
+        sql_i64(st, now_ms);
+        err = sql_run_one(st, "bot", bot_id);
     }
-    if (!err) err = run_one(s, s->statements[BOT_DELETE], "bot", bot_id);
-    return finish(s, err, "deleting bot", bot_id);
+    return finish(s, SQL_ONE_STATEMENT, err, "deleting bot", bot_id);
 }
 
 enum err store_bot_want(struct store *s, uint64_t user_id, uint64_t bot_id, bool running,
                         int64_t now_ms)
 {
-    enum err err = usable(s);
+    enum err err = start(s, SQL_ONE_STATEMENT);
     if (err) return err;
-    struct binder b;
-    bind_start(&b, s->statements[BOT_WANT]);
-    bind_u64(&b, user_id);
-    bind_u64(&b, bot_id);
-    bind_text(&b, running ? "running" : "stopped");
-    bind_i64(&b, now_ms);
-    err = bind_end(&b);
-    if (!err) err = run_one(s, s->statements[BOT_WANT], "bot", bot_id);
-    return finish(s, err, running ? "starting bot" : "stopping bot", bot_id);
+    struct sql_statement *st = s->statements[BOT_WANT];
+    sql_u64(st, user_id);
+    sql_u64(st, bot_id);
+    sql_text(st, running ? "running" : "stopped");
+    sql_i64(st, now_ms);
+    err = sql_run_one(st, "bot", bot_id);
+    return finish(s, SQL_ONE_STATEMENT, err, running ? "starting bot" : "stopping bot", bot_id);
 }
 
 enum err store_bot_totals(struct store *s, const struct store_totals *totals)
 {
-    enum err err = usable(s);
-    if (!err) err = totals_upsert(s, totals);
-    return finish(s, err, "keeping the totals of bot", totals->bot_id);
-}
-
-static enum err lock_database(struct store *s, const char *path)
-{
-    char lock_path[LOCK_PATH_SIZE];
-    const int size = snprintf(lock_path, sizeof lock_path, "%s-lock", path);
-    if (size < 0 || (size_t)size >= sizeof lock_path) {
-        return err_set(ERR_LIMIT, "the path is longer than %d bytes", LOCK_PATH_SIZE - 6);
-    }
-    return file_lock_take(&s->lock, lock_path);
+    enum err err = start(s, SQL_ONE_STATEMENT);
+    if (err) return err;
+    err = totals_upsert(s, totals);
+    return finish(s, SQL_ONE_STATEMENT, err, "keeping the totals of bot", totals->bot_id);
 }
 
 static enum err prepare_all(struct store *s)
@@ -383,7 +338,7 @@ static enum err prepare_all(struct store *s)
     enum err err = OK;
     for (int i = 0; !err && i < STATEMENT_COUNT; i++) {
         const char *text = statement_texts[i] ? statement_texts[i] : store_load_texts[i];
-        err = database_prepare(s->db, text, &s->statements[i]);
+        err = sql_prepare(s->db, text, &s->statements[i]);
     }
     return err;
 }
@@ -395,10 +350,10 @@ static enum err settle_in(struct store *s, int64_t now_ms)
     enum err err = make_install_id(install_id);
     if (!err) err = store_begin(s);
     if (err) return err;
-    sqlite3_bind_text(s->statements[SETTLE], 1, install_id, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(s->statements[DATE_USER], 1, now_ms);
-    err = database_run(s->statements[SETTLE]);
-    if (!err) err = database_run(s->statements[DATE_USER]);
+    sql_text(s->statements[SETTLE], install_id);
+    err = sql_run(s->statements[SETTLE]);
+    sql_i64(s->statements[DATE_USER], now_ms);
+    if (!err) err = sql_run(s->statements[DATE_USER]);
     if (!err) err = read_install_id(s);
     if (!err) return store_commit(s);
     store_rollback(s);
@@ -407,17 +362,13 @@ static enum err settle_in(struct store *s, int64_t now_ms)
 
 static enum err read_install_id(struct store *s)
 {
-    sqlite3_stmt *read = s->statements[INSTALL_ID];
-    enum err err = OK;
-    if (sqlite3_step(read) != SQLITE_ROW) {
-        err = database_error(s->db);
-    } else {
-        const char *text = (const char *)sqlite3_column_text(read, 0);
-        if (!text || !slice_copy(slice_of(text), s->install_id, INSTALL_ID_SIZE)) {
-            err = err_set(ERR_PARSE, "the installation's id cannot be read");
-        }
+    struct sql_statement *read = s->statements[INSTALL_ID];
+    bool more;
+    enum err err = sql_next(read, &more);
+    if (!err && !(more && slice_copy(sql_column_text(read, 0), s->install_id, INSTALL_ID_SIZE))) {
+        err = err_set(ERR_PARSE, "the installation's id cannot be read");
     }
-    sqlite3_reset(read);
+    sql_reset(read);
     return err;
 }
 
@@ -444,129 +395,124 @@ static enum err usable(struct store *s)
         return err_set(ERR_IO, "the store failed earlier and takes no writes until it is reopened");
     }
     CHECK(s->in_transaction);
-    if (s->lost || sqlite3_get_autocommit(s->db)) {
+    if (s->lost || !sql_in_transaction(s->db)) {
         s->lost = true;
         return err_set(ERR_IO, "the transaction was lost by an earlier failure");
     }
     return OK;
 }
 
-/* Notes whether the transaction survived. */
-static enum err finish(struct store *s, enum err err, const char *doing, uint64_t id)
+/* Each write is a piece of its own. */
+static enum err start(struct store *s, enum sql_piece piece)
 {
+    const enum err err = usable(s);
+    return err ? err : sql_save(s->db, piece);
+}
+
+/* Ends the piece, and notes whether the transaction survived. */
+static enum err finish(struct store *s, enum sql_piece piece, enum err err, const char *doing,
+                       uint64_t id)
+{
+    err = sql_saved(s->db, piece, err);
     if (!err) return OK;
     if (err != ERR_EXISTS && err != ERR_NOT_FOUND && err != ERR_INVALID) s->lost = true;
     return err_note(err, "while %s %llu", doing, (unsigned long long)id);
-}
-
-/* For statements that change exactly one row, or find nothing to change. */
-static enum err run_one(struct store *s, sqlite3_stmt *statement, const char *what, uint64_t id)
-{
-    const enum err err = database_run(statement);
-    if (err) return err;
-    if (sqlite3_changes(s->db) == 1) return OK;
-    return err_set(ERR_NOT_FOUND, "there is no %s %llu", what, (unsigned long long)id);
 }
 
 static enum err fill_insert(struct store *s, const struct store_booking *row)
 {
     const struct fill *f = &row->booking.fill;
     const struct store_market *m = &row->market;
-    struct binder b;
-    bind_start(&b, s->statements[FILL]);
-    bind_u64(&b, f->order_id);
-    bind_u64(&b, row->bot_id);
-    bind_market(&b, m);
-    bind_u64(&b, f->venue_trade_id);
-    bind_i64(&b, f->price.units);
-    bind_i64(&b, f->qty.units);
-    bind_i64(&b, f->fee.units);
-    bind_i64(&b, f->fee_scale);
-    bind_text(&b, f->fee_asset);
-    bind_text(&b, liquidity_name((enum liquidity)f->liquidity));
-    bind_i64(&b, f->time_ms);
-    const enum err err = bind_end(&b);
-    return err ? err : run_one(s, s->statements[FILL], "such order of the bot:", f->order_id);
+    struct sql_statement *st = s->statements[FILL];
+    sql_u64(st, f->order_id);
+    sql_u64(st, row->bot_id);
+    bind_market(st, m);
+    sql_u64(st, f->venue_trade_id);
+    sql_i64(st, f->price.units);
+    sql_i64(st, f->qty.units);
+    sql_i64(st, f->fee.units);
+    sql_i64(st, f->fee_scale);
+    sql_text(st, f->fee_asset);
+    sql_text(st, liquidity_name((enum liquidity)f->liquidity));
+    sql_i64(st, f->time_ms);
+    return sql_run_one(st, "such order of the bot:", f->order_id);
 }
 
-static enum err round_trip_insert(struct store *s, const struct round_trip *t)
+static enum err round_trip_insert(struct store *s, const struct booking *booking)
 {
-    struct binder b;
-    bind_start(&b, s->statements[ROUND_TRIP]);
-    bind_i64(&b, t->qty.units);
-    bind_i64(&b, t->entry_price.units);
-    bind_i64(&b, t->exit_price.units);
-    bind_i64(&b, t->pnl.units);
-    bind_i64(&b, t->pnl_ppm);
-    bind_i64(&b, t->fees.units);
-    bind_i64(&b, t->opened_ms);
-    bind_i64(&b, t->closed_ms);
-    bind_text(&b, purpose_name((enum purpose)t->exit_reason));
-    const enum err err = bind_end(&b);
-    return err ? err : database_run(s->statements[ROUND_TRIP]);
+    const struct round_trip *t = &booking->round_trip;
+    struct sql_statement *st = s->statements[ROUND_TRIP];
+    sql_i64(st, t->qty.units);
+    sql_i64(st, t->entry_price.units);
+    sql_i64(st, t->exit_price.units);
+    sql_i64(st, t->pnl.units);
+    sql_i64(st, t->pnl_ppm);
+    sql_i64(st, t->fees.units);
+    sql_i64(st, t->opened_ms);
+    sql_i64(st, t->closed_ms);
+    sql_text(st, purpose_name((enum purpose)t->exit_reason));
+    sql_u64(st, booking->fill.order_id);
+    sql_u64(st, booking->fill.venue_trade_id);
+    return sql_run(st);
 }
 
 static enum err position_upsert(struct store *s, const struct store_booking *row)
 {
     const struct position *p = &row->booking.position;
-    struct binder b;
-    bind_start(&b, s->statements[POSITION]);
-    bind_u64(&b, row->bot_id);
-    bind_i64(&b, p->open);
-    bind_i64(&b, p->base.units);
-    bind_i64(&b, p->cost.units);
-    bind_i64(&b, p->proceeds.units);
-    bind_i64(&b, p->fees.units);
-    bind_i64(&b, p->fees_quote.units);
-    bind_i64(&b, p->bought.units);
-    bind_i64(&b, p->sold.units);
-    bind_i64(&b, p->entry_price.units);
-    bind_i64(&b, p->peak.units);
-    bind_i64(&b, p->opened_ms);
-    bind_market(&b, &row->market);
-    const enum err err = bind_end(&b);
-    return err ? err : database_run(s->statements[POSITION]);
+    struct sql_statement *st = s->statements[POSITION];
+    sql_u64(st, row->bot_id);
+    sql_i64(st, p->open);
+    sql_i64(st, p->base.units);
+    sql_i64(st, p->cost.units);
+    sql_i64(st, p->proceeds.units);
+    sql_i64(st, p->fees.units);
+    sql_i64(st, p->fees_quote.units);
+    sql_i64(st, p->bought.units);
+    sql_i64(st, p->sold.units);
+    sql_i64(st, p->entry_price.units);
+    sql_i64(st, p->peak.units);
+    sql_i64(st, p->opened_ms);
+    bind_market(st, &row->market);
+    return sql_run(st);
 }
 
 static enum err totals_upsert(struct store *s, const struct store_totals *row)
 {
     const struct bot_totals *t = &row->totals;
-    struct binder b;
-    bind_start(&b, s->statements[TOTALS]);
-    bind_u64(&b, row->bot_id);
-    bind_text(&b, bot_state_name((enum bot_state)t->state));
-    bind_text(&b, bot_reason_name((enum bot_reason)t->reason));
-    bind_i64(&b, t->day);
-    bind_i64(&b, t->day_pnl.units);
-    bind_i64(&b, t->day_trades);
-    bind_i64(&b, t->realized.units);
-    bind_u64(&b, t->trades);
-    bind_i64(&b, row->quote_scale);
-    const enum err err = bind_end(&b);
-    return err ? err : database_run(s->statements[TOTALS]);
+    struct sql_statement *st = s->statements[TOTALS];
+    sql_u64(st, row->bot_id);
+    sql_text(st, bot_state_name((enum bot_state)t->state));
+    sql_text(st, bot_reason_name((enum bot_reason)t->reason));
+    sql_i64(st, t->day);
+    sql_i64(st, t->day_pnl.units);
+    sql_i64(st, t->day_trades);
+    sql_i64(st, t->realized.units);
+    sql_u64(st, t->trades);
+    sql_i64(st, row->quote_scale);
+    return sql_run(st);
 }
 
-static void bind_bot(struct binder *b, const struct store_bot *bot, const char *symbols)
+static void bind_bot(struct sql_statement *st, const struct store_bot *bot, const char *symbols)
 {
-    bind_text(b, bot->name);
-    bind_text(b, venue_name((enum venue)bot->venue));
-    bind_text(b, mode_name((enum trading_mode)bot->mode));
-    bind_text(b, bot->strategy);
-    bind_text(b, bot->params);
-    bind_text(b, symbols);
-    bind_text(b, timeframe_name((enum timeframe)bot->timeframe));
-    bind_i64(b, bot->capital.units);
-    bind_i64(b, bot->quote_scale);
-    bind_text(b, sizing_kind_name((enum sizing_kind)bot->sizing_kind));
-    bind_i64(b, bot->sizing_value);
-    bind_i64(b, bot->sizing_scale);
-    bind_i64(b, bot->risk.stop_loss_ppm);
-    bind_i64(b, bot->risk.take_profit_ppm);
-    bind_i64(b, bot->risk.trailing_ppm);
-    bind_i64(b, bot->risk.max_daily_loss_ppm);
-    bind_i64(b, bot->risk.daily_target_ppm);
-    bind_i64(b, bot->risk.max_daily_trades);
-    bind_i64(b, bot->risk.cooldown_s);
+    sql_text(st, bot->name);
+    sql_text(st, venue_name((enum venue)bot->venue));
+    sql_text(st, mode_name((enum trading_mode)bot->mode));
+    sql_text(st, bot->strategy);
+    sql_text(st, bot->params);
+    sql_text(st, symbols);
+    sql_text(st, timeframe_name((enum timeframe)bot->timeframe));
+    sql_i64(st, bot->capital.units);
+    sql_i64(st, bot->quote_scale);
+    sql_text(st, sizing_kind_name((enum sizing_kind)bot->sizing_kind));
+    sql_i64(st, bot->sizing_value);
+    sql_i64(st, bot->sizing_scale);
+    sql_i64(st, bot->risk.stop_loss_ppm);
+    sql_i64(st, bot->risk.take_profit_ppm);
+    sql_i64(st, bot->risk.trailing_ppm);
+    sql_i64(st, bot->risk.max_daily_loss_ppm);
+    sql_i64(st, bot->risk.daily_target_ppm);
+    sql_i64(st, bot->risk.max_daily_trades);
+    sql_i64(st, bot->risk.cooldown_s);
 }
 
 /* *symbols is a JSON array from malloc. */

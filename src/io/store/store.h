@@ -25,6 +25,7 @@
 
 #include "base/err.h"
 #include "io/store/row.h"
+#include "io/store/sql.h"
 
 /* Order ids are set aside in blocks, ahead of use, so that an id is never used twice, not even one
  * whose order was never written: a restart goes on behind the block. */
@@ -38,19 +39,21 @@ struct store;
  * version. now_ms (wall clock) dates what this writes itself. Refused with the cause: ERR_EXISTS
  * another engine has it, ERR_IO not readable or writable, ERR_PARSE not a database, ERR_INVALID
  * somebody else's database or a changed migration, ERR_UNSUPPORTED a newer program's database. */
-enum err store_open(const char *path, int64_t now_ms, struct store **out) ERR_MUST_USE;
+enum err store_open(const char *url, int64_t now_ms, struct store **out) ERR_MUST_USE;
 /* Rolls back what was not committed. NULL is fine. */
 void store_close(struct store *s);
 
 /* This installation's 8 characters of [a-z0-9], made at the first open:
  * part of client order ids. */
 const char *store_install_id(const struct store *s);
+/* The connection that it writes by, for the statements of other files; see sql.h for their rules. */
+struct sql *store_sql(struct store *s);
 /* Whether a failed commit or a broken file stopped all writing. */
 bool store_is_broken(const struct store *s);
 
 enum err store_begin(struct store *s) ERR_MUST_USE;
 enum err store_commit(struct store *s) ERR_MUST_USE;
-/* Fine where SQLite or a failure ended the transaction already. */
+/* Fine where a failure ended the transaction already. */
 void store_rollback(struct store *s);
 
 /* The writes. Each must stand between store_begin and store_commit. */

@@ -5,19 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <sqlite3.h>
-
 #include "base/err.h"
 #include "core/model/order.h"
-#include "io/store/file_lock.h"
+#include "io/store/sql.h"
 
 enum statement {
-    BEGIN,
-    COMMIT,
-    ROLLBACK,
-    BOOKING_SAVE,
-    BOOKING_UNDO,
-    BOOKING_DONE,
     SETTLE,
     DATE_USER,
     INSTALL_ID,
@@ -43,14 +35,13 @@ enum statement {
 };
 
 struct store {
-    sqlite3 *db;
-    struct file_lock lock;
+    struct sql *db;
     char install_id[INSTALL_ID_SIZE];
     bool in_transaction;
     bool lost;               /* a write of this transaction failed: it must not be committed */
     bool broken;             /* a commit's outcome is unknown: no more writes */
     uint64_t order_id_floor; /* ids below it are set aside, as far as this transaction knows */
-    sqlite3_stmt *statements[STATEMENT_COUNT];
+    struct sql_statement *statements[STATEMENT_COUNT];
 };
 
 /* Of store_load.c; NULL for the statements that are store.c's. */

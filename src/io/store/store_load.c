@@ -1,5 +1,4 @@
 /* Telling the engine, at start, what the store kept. */
-#include "io/store/database.h"
 #include "io/store/row_sql.h"
 #include "io/store/store.h"
 #include "io/store/store_internal.h"
@@ -37,7 +36,7 @@ enum err store_load(struct store *s, const struct store_loader *loader, uint64_t
     enum err err = store_begin(s);
     if (err) return err;
     err = load_rows(s, loader);
-    if (!err) err = database_run_i64(s->statements[NEXT_ORDER_ID], &limit);
+    if (!err) err = sql_run_i64(s->statements[NEXT_ORDER_ID], &limit);
     if (!err) err = store_order_ids_reserve(s, (uint64_t)limit);
     if (err) {
         store_rollback(s);
@@ -59,78 +58,78 @@ static enum err load_rows(struct store *s, const struct store_loader *loader)
 
 static enum err load_bots(struct store *s, const struct store_loader *loader)
 {
-    sqlite3_stmt *rows = s->statements[LOAD_BOTS];
+    struct sql_statement *rows = s->statements[LOAD_BOTS];
     struct store_bot bot;
     bool more;
     enum err err;
-    while (!(err = database_next(rows, &more)) && more) {
+    while (!(err = sql_next(rows, &more)) && more) {
         err = row_bot(rows, &bot);
         if (err) break;
         loader->on_bot(loader->user, &bot);
     }
-    sqlite3_reset(rows);
+    sql_reset(rows);
     return err;
 }
 
 static enum err load_totals(struct store *s, const struct store_loader *loader)
 {
-    sqlite3_stmt *rows = s->statements[LOAD_TOTALS];
+    struct sql_statement *rows = s->statements[LOAD_TOTALS];
     struct store_totals totals;
     bool more;
     enum err err;
-    while (!(err = database_next(rows, &more)) && more) {
+    while (!(err = sql_next(rows, &more)) && more) {
         err = row_totals(rows, &totals);
         if (err) break;
         loader->on_totals(loader->user, &totals);
     }
-    sqlite3_reset(rows);
+    sql_reset(rows);
     return err;
 }
 
 static enum err load_positions(struct store *s, const struct store_loader *loader)
 {
-    sqlite3_stmt *rows = s->statements[LOAD_POSITIONS];
+    struct sql_statement *rows = s->statements[LOAD_POSITIONS];
     struct store_position position;
     bool more;
     enum err err;
-    while (!(err = database_next(rows, &more)) && more) {
+    while (!(err = sql_next(rows, &more)) && more) {
         err = row_position(rows, &position);
         if (err) break;
         loader->on_position(loader->user, &position);
     }
-    sqlite3_reset(rows);
+    sql_reset(rows);
     return err;
 }
 
 static enum err load_orders(struct store *s, const struct store_loader *loader)
 {
-    sqlite3_stmt *rows = s->statements[LOAD_ORDERS];
+    struct sql_statement *rows = s->statements[LOAD_ORDERS];
     struct store_order order;
     bool more;
     enum err err;
-    sqlite3_bind_int64(rows, 1, loader->order_count);
-    while (!(err = database_next(rows, &more)) && more) {
+    sql_i64(rows, loader->order_count);
+    while (!(err = sql_next(rows, &more)) && more) {
         err = row_order(rows, &order);
         if (err) break;
         loader->on_order(loader->user, &order);
     }
-    sqlite3_reset(rows);
+    sql_reset(rows);
     return err;
 }
 
 static enum err load_fills(struct store *s, const struct store_loader *loader)
 {
-    sqlite3_stmt *rows = s->statements[LOAD_FILLS];
+    struct sql_statement *rows = s->statements[LOAD_FILLS];
     struct store_fill fill;
     bool more;
     enum err err;
-    sqlite3_bind_int64(rows, 1, loader->fill_count);
-    sqlite3_bind_int64(rows, 2, loader->order_count);
-    while (!(err = database_next(rows, &more)) && more) {
+    sql_i64(rows, loader->fill_count);
+    sql_i64(rows, loader->order_count);
+    while (!(err = sql_next(rows, &more)) && more) {
         err = row_fill(rows, &fill);
         if (err) break;
         loader->on_fill(loader->user, &fill);
     }
-    sqlite3_reset(rows);
+    sql_reset(rows);
     return err;
 }

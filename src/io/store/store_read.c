@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "io/store/database.h"
 #include "io/store/row_sql.h"
 #include "io/store/store.h"
 
@@ -37,8 +36,8 @@ enum query {
 };
 
 struct store_reader {
-    sqlite3 *db;
-    sqlite3_stmt *queries[QUERY_COUNT];
+    struct sql *db;
+    struct sql_statement *queries[QUERY_COUNT];
 };
 
 static const char *const query_texts[QUERY_COUNT] = {
@@ -56,18 +55,18 @@ static const char *const query_texts[QUERY_COUNT] = {
     [TRIPS_OF_BOT] = PAGE("round_trips", ROUND_TRIP_COLUMNS, OF_ONE),
 };
 
-static enum err find_one(sqlite3_stmt *query, uint64_t user_id, uint64_t id);
+static enum err find_one(struct sql_statement *query, uint64_t user_id, uint64_t id);
 static enum err start_page(struct store_reader *r, enum query place, const struct store_page *page,
-                           sqlite3_stmt *rows);
+                           struct sql_statement *rows);
 
-enum err store_reader_open(const char *path, struct store_reader **out)
+enum err store_reader_open(const char *url, struct store_reader **out)
 {
     *out = NULL;
     struct store_reader *r = calloc(1, sizeof *r);
     if (!r) return err_set(ERR_NO_MEMORY, "out of memory");
-    enum err err = database_open(path, DATABASE_READ, STORE_BUSY_TIMEOUT_MS, &r->db);
+    enum err err = sql_open(url, SQL_READ, STORE_BUSY_TIMEOUT_MS, &r->db);
     for (int i = 0; !err && i < QUERY_COUNT; i++) {
-        err = database_prepare(r->db, query_texts[i], &r->queries[i]);
+        err = sql_prepare(r->db, query_texts[i], &r->queries[i]);
     }
     if (err) {
         store_reader_close(r);
@@ -80,19 +79,22 @@ enum err store_reader_open(const char *path, struct store_reader **out)
 void store_reader_close(struct store_reader *r)
 {
     if (!r) return;
-    for (int i = 0; i < QUERY_COUNT; i++) sqlite3_finalize(r->queries[i]);
-    const int code = sqlite3_close(r->db);
-    CHECK(code == SQLITE_OK);
+    sql_close(r->db);
     free(r);
+}
+
+struct sql *store_reader_sql(struct store_reader *r)
+{
+    return r->db;
 }
 
 enum err store_read_bot(struct store_reader *r, uint64_t user_id, uint64_t bot_id,
                         struct store_bot *out)
 {
-    sqlite3_stmt *query = r->queries[BOT_ONE];
+    struct sql_statement *query = r->queries[BOT_ONE];
     enum err err = find_one(query, user_id, bot_id);
     if (!err) err = row_bot(query, out);
-    sqlite3_reset(query);
+    sql_reset(query);
     return err;
 }
 
@@ -100,15 +102,15 @@ enum err store_read_bots(struct store_reader *r, const struct store_page *page,
                          void (*on_bot)(void *user, const struct store_bot *bot), void *user)
 {
     CHECK(page->bot_id == 0);
-    sqlite3_stmt *rows = r->queries[BOTS_ALL];
+    struct sql_statement *rows = r->queries[BOTS_ALL];
     struct store_bot bot;
     bool more;
     enum err err = start_page(r, BOTS_PLACE, page, rows);
-    while (!err && !(err = database_next(rows, &more)) && more) {
+    while (!err && !(err = sql_next(rows, &more)) && more) {
         err = row_bot(rows, &bot);
         if (!err) on_bot(user, &bot);
     }
-    sqlite3_reset(rows);
+    sql_reset(rows);
     return err;
 }
 
@@ -116,30 +118,30 @@ enum err store_read_orders(struct store_reader *r, const struct store_page *page
                            void (*on_order)(void *user, const struct store_order *order),
                            void *user)
 {
-    sqlite3_stmt *rows = r->queries[page->bot_id ? ORDERS_OF_BOT : ORDERS_ALL];
+    struct sql_statement *rows = r->queries[page->bot_id ? ORDERS_OF_BOT : ORDERS_ALL];
     struct store_order order;
     bool more;
     enum err err = start_page(r, ORDERS_PLACE, page, rows);
-    while (!err && !(err = database_next(rows, &more)) && more) {
+    while (!err && !(err = sql_next(rows, &more)) && more) {
         err = row_order(rows, &order);
         if (!err) on_order(user, &order);
     }
-    sqlite3_reset(rows);
+    sql_reset(rows);
     return err;
 }
 
 enum err store_read_fills(struct store_reader *r, const struct store_page *page,
                           void (*on_fill)(void *user, const struct store_fill *fill), void *user)
 {
-    sqlite3_stmt *rows = r->queries[page->bot_id ? FILLS_OF_BOT : FILLS_ALL];
+    struct sql_statement *rows = r->queries[page->bot_id ? FILLS_OF_BOT : FILLS_ALL];
     struct store_fill fill;
     bool more;
     enum err err = start_page(r, FILLS_PLACE, page, rows);
-    while (!err && !(err = database_next(rows, &more)) && more) {
+    while (!err && !(err = sql_next(rows, &more)) && more) {
         err = row_fill(rows, &fill);
         if (!err) on_fill(user, &fill);
     }
-    sqlite3_reset(rows);
+    sql_reset(rows);
     return err;
 }
 
@@ -147,27 +149,24 @@ enum err store_read_round_trips(struct store_reader *r, const struct store_page 
                                 void (*on_trip)(void *user, const struct store_round_trip *trip),
                                 void *user)
 {
-    sqlite3_stmt *rows = r->queries[page->bot_id ? TRIPS_OF_BOT : TRIPS_ALL];
+    struct sql_statement *rows = r->queries[page->bot_id ? TRIPS_OF_BOT : TRIPS_ALL];
     struct store_round_trip trip;
     bool more;
     enum err err = start_page(r, TRIPS_PLACE, page, rows);
-    while (!err && !(err = database_next(rows, &more)) && more) {
+    while (!err && !(err = sql_next(rows, &more)) && more) {
         err = row_round_trip(rows, &trip);
         if (!err) on_trip(user, &trip);
     }
-    sqlite3_reset(rows);
+    sql_reset(rows);
     return err;
 }
 
-static enum err find_one(sqlite3_stmt *query, uint64_t user_id, uint64_t id)
+static enum err find_one(struct sql_statement *query, uint64_t user_id, uint64_t id)
 {
-    struct binder b;
-    bind_start(&b, query);
-    bind_u64(&b, user_id);
-    bind_u64(&b, id);
-    bool more = false;
-    enum err err = bind_end(&b);
-    if (!err) err = database_next(query, &more);
+    sql_u64(query, user_id);
+    sql_u64(query, id);
+    bool more;
+    enum err err = sql_next(query, &more);
     if (!err && !more) {
         err = err_set(ERR_NOT_FOUND, "there is no such row %llu", (unsigned long long)id);
     }
@@ -176,24 +175,22 @@ static enum err find_one(sqlite3_stmt *query, uint64_t user_id, uint64_t id)
 
 /* A page that begins behind a row which is not this user's is empty. */
 static enum err start_page(struct store_reader *r, enum query place, const struct store_page *page,
-                           sqlite3_stmt *rows)
+                           struct sql_statement *rows)
 {
     CHECK(page->limit >= 1 && page->limit <= STORE_PAGE_MAX);
     int64_t time_ms = INT64_MAX, id = INT64_MAX;
     if (page->before_id) {
-        sqlite3_stmt *query = r->queries[place];
+        struct sql_statement *query = r->queries[place];
         enum err err = find_one(query, page->user_id, page->before_id);
-        time_ms = err ? INT64_MIN : sqlite3_column_int64(query, 0);
+        time_ms = err ? INT64_MIN : sql_column_i64(query, 0);
         id = (int64_t)page->before_id;
-        sqlite3_reset(query);
+        sql_reset(query);
         if (err && err != ERR_NOT_FOUND) return err;
     }
-    struct binder b;
-    bind_start(&b, rows);
-    bind_u64(&b, page->user_id);
-    bind_u64(&b, page->bot_id);
-    bind_i64(&b, time_ms);
-    bind_i64(&b, id);
-    bind_i64(&b, page->limit);
-    return bind_end(&b);
+    sql_u64(rows, page->user_id);
+    sql_u64(rows, page->bot_id);
+    sql_i64(rows, time_ms);
+    sql_i64(rows, id);
+    sql_i64(rows, page->limit);
+    return OK;
 }

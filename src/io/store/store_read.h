@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "io/store/row.h"
+#include "io/store/sql.h"
 
 /* The most rows of a page; a larger limit is a bug of the caller,
  * who checks what people ask for. */
@@ -27,9 +28,11 @@ struct store_page {
 struct store_reader;
 
 /* The database must exist and be of this program's version: open the store first. */
-enum err store_reader_open(const char *path, struct store_reader **out) ERR_MUST_USE;
+enum err store_reader_open(const char *url, struct store_reader **out) ERR_MUST_USE;
 /* NULL is fine. */
 void store_reader_close(struct store_reader *r);
+/* The connection that it reads by, for the queries of other files. */
+struct sql *store_reader_sql(struct store_reader *r);
 
 enum err store_read_bot(struct store_reader *r, uint64_t user_id, uint64_t bot_id,
                         struct store_bot *out) ERR_MUST_USE;

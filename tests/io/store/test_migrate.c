@@ -9,7 +9,6 @@
 
 #include "fault_vfs.h"
 #include "fixture.h"
-#include "io/store/database.h"
 #include "io/store/migrate.h"
 
 static const struct migration two[] = {
@@ -24,18 +23,18 @@ static const struct migration failing[] = {
     {2, "0002_second", "CREATE TABLE second (b INTEGER) STRICT; INSERT INTO nowhere VALUES (1);"},
 };
 
-static sqlite3 *open_db(const struct fixture *f)
+static struct sql *open_db(const struct fixture *f)
 {
-    sqlite3 *db = NULL;
-    assert_ok(database_open(f->path, DATABASE_WRITE, 1000, &db));
+    struct sql *db = NULL;
+    assert_ok(sql_open(f->path, SQL_WRITE, 1000, &db));
     return db;
 }
 
 static enum err migrate_file(const struct fixture *f, const struct migration *list, uint32_t count)
 {
-    sqlite3 *db = open_db(f);
+    struct sql *db = open_db(f);
     const enum err err = migrate(db, list, count, NOW_MS);
-    sqlite3_close(db);
+    sql_close(db);
     return err;
 }
 
@@ -68,10 +67,10 @@ static void test_migrate__newer_database_is_refused(void **state)
 static void test_migrate__foreign_database_is_refused(void **state)
 {
     const struct fixture *f = *state;
-    sqlite3 *db = open_db(f);
-    assert_ok(database_exec(db, "CREATE TABLE recipes (name TEXT)"));
+    struct sql *db = open_db(f);
+    assert_ok(sql_exec(db, "CREATE TABLE recipes (name TEXT)"));
     assert_err(migrate(db, two, 2, NOW_MS), ERR_INVALID, "belongs to another program");
-    sqlite3_close(db);
+    sql_close(db);
 }
 
 static void test_migrate__failing_statement_leaves_the_old_state(void **state)
