@@ -8,6 +8,7 @@
 #include "app/commands.h"
 #include "app/options.h"
 #include "core/model/money.h"
+#include "io/net/url.h"
 #include "service/simserver/simserver.h"
 
 enum { RECORDINGS_MAX = 16, ADDRESS_SIZE = 64, SEED_STANDARD = 1, SPEED_STANDARD = 1 };
@@ -18,7 +19,8 @@ enum { FLAG_LISTEN, FLAG_SEED, FLAG_RECORDING, FLAG_SPEED, FLAG_NO_LIMITS };
 enum { NO_LIMIT = 10000000 };
 
 static const struct flag flags[] = {
-    [FLAG_LISTEN] = {"listen", "ADDR:PORT", "where to listen; port 0 picks one (127.0.0.1:9100)"},
+    [FLAG_LISTEN] = {"listen", "ADDR:PORT",
+                     "where to listen; port 0 picks one; warns beyond loopback (127.0.0.1:9100)"},
     [FLAG_SEED] = {"seed", "N", "of the synthetic market (1)"},
     [FLAG_RECORDING] = {"recording", "FILE", "frames to play instead; may be given again"},
     [FLAG_SPEED] = {"speed", "X", "of a recording: 1 recorded time, 10 ten times, max (1)"},
@@ -112,6 +114,18 @@ static void print_start(const struct simserver_info *i)
     fflush(stdout);
 }
 
+/* Its keys are for tests, and travel in the clear. */
+static void warn_if_reachable(const char *address)
+{
+    if (url_host_is_loopback(address)) return;
+    fprintf(
+        stderr,
+        "tradebot sim: warning: %s is not this machine's loopback: whoever reaches it can read\n"
+        "its test keys' traffic in the clear and trade with them. This is an exchange for tests;\n"
+        "listen on 127.0.0.1, or let only a network in that you trust.\n",
+        address);
+}
+
 static void close_signal(uv_signal_t *handle)
 {
     uv_close((uv_handle_t *)handle, NULL);
@@ -162,5 +176,6 @@ int cmd_sim(int argc, char **argv)
         return options_usage(&options, "--speed is for a recording: give --recording FILE too");
     r.server.address = r.address;
     r.server.recordings = r.recordings;
+    warn_if_reachable(r.address);
     return serve(&r);
 }
