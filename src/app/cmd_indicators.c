@@ -3,20 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/candle_flags.h"
 #include "app/commands.h"
-#include "app/options.h"
 #include "app/output.h"
-#include "service/research/candle_source.h"
 #include "service/research/indicator_table.h"
 #include "service/research/utc_time.h"
 
-enum { FLAG_DATA, FLAG_SYMBOL, FLAG_TIMEFRAME, FLAG_SHOW, FLAG_CSV, FLAG_JSON };
+enum { FLAG_SHOW = CANDLE_FLAGS, FLAG_CSV, FLAG_JSON };
 enum { OUTPUT_PIECE = 1 << 20, NAME_WIDTH_MIN = 12 };
 
 static const struct flag flags[] = {
-    [FLAG_DATA] = {"data", "FILE", "candles as CSV, or recorded frames (.jsonl)"},
-    [FLAG_SYMBOL] = {"symbol", "SYMBOL", "which of a recording's symbols"},
-    [FLAG_TIMEFRAME] = {"timeframe", "TIME", "candles to make of a recording (1s)"},
+    CANDLE_FLAG_ROWS,
     [FLAG_SHOW] = {"show", "LIST", "indicators, as in \"ema(8),rsi(14)\""},
     [FLAG_CSV] = {"csv", NULL, "the CSV's own or the candles' columns, then the indicators"},
     [FLAG_JSON] = {"json", NULL, "one JSON object a candle, one a line"},
@@ -25,12 +22,8 @@ static const struct flag flags[] = {
 static void print_more(void)
 {
     struct buffer text = {0};
-    buffer_append_text(
-        &text,
-        "\nCSV has a header that names its columns, or is a Binance archive. A recording has one\n"
-        "frame a line; its candles are made of its trade frames, or of aggTrade frames where\n"
-        "there are no others, and the last one, which may be unfinished, is left out.\n"
-        "\nIndicators, of closes; a column is empty while it warms up:\n");
+    buffer_append_text(&text, candle_flags_help);
+    buffer_append_text(&text, "\nIndicators, of closes; a column is empty while it warms up:\n");
     indicator_table_describe(&text);
     fwrite(text.data, 1, text.size, stdout);
     buffer_deinit(&text);
@@ -42,12 +35,6 @@ static const struct options options = {
     .flags = flags,
     .flag_count = sizeof flags / sizeof *flags,
     .print_more = print_more,
-};
-
-struct request {
-    struct candle_source source;
-    const char *show;
-    bool csv, json;
 };
 
 /* ---- the three forms ---- */
@@ -154,16 +141,17 @@ static void text_row(struct printer *p, const struct candle *c, const double *va
     buffer_append_char(&p->out, '\n');
 }
 
-static enum err print_all(const struct request *r, struct indicator_table *table, struct printer *p)
+static enum err print_all(const struct arguments *a, struct indicator_table *table,
+                          struct printer *p)
 {
-    void (*const row)(struct printer *, const struct candle *, const double *) = r->csv ? csv_row
-                                                                                 : r->json
-                                                                                     ? json_row
-                                                                                     : text_row;
+    void (*const row)(struct printer *, const struct candle *, const double *) =
+        a->values[FLAG_CSV]    ? csv_row
+        : a->values[FLAG_JSON] ? json_row
+                               : text_row;
     double values[INDICATOR_COLUMNS_MAX];
-    if (r->csv)
+    if (a->values[FLAG_CSV])
         csv_head(p);
-    else if (!r->json)
+    else if (!a->values[FLAG_JSON])
         text_head(p);
     for (size_t i = 0; i < p->file->count; i++) {
         const struct candle *c = &p->file->candles[i];
@@ -179,52 +167,38 @@ static enum err print_all(const struct request *r, struct indicator_table *table
 
 /* ---- the command ---- */
 
-static int read_flags(int argc, char **argv, struct request *r)
-{
-    const char *value;
-    int flag;
-    while ((flag = options_next(&options, argc, argv, &value)) >= 0) {
-        switch (flag) {
-        case FLAG_DATA: r->source.path = value; break;
-        case FLAG_SYMBOL: r->source.symbol = value; break;
-        case FLAG_TIMEFRAME: r->source.timeframe = value; break;
-        case FLAG_SHOW: r->show = value; break;
-        case FLAG_CSV: r->csv = true; break;
-        case FLAG_JSON: r->json = true; break;
-        }
-    }
-    return flag;
-}
-
-static enum err print_file(const struct request *r, struct indicator_table *table,
+static enum err print_file(const struct arguments *a, struct indicator_table *table,
                            const struct candle_file *file)
 {
     struct printer printer = {.table = table, .file = file, .lines = buffer_slice(&file->lines)};
-    const enum err err = print_all(r, table, &printer);
+    const enum err err = print_all(a, table, &printer);
     buffer_deinit(&printer.out);
     return err;
 }
 
 int cmd_indicators(int argc, char **argv)
 {
-    struct request request = {0};
+    struct arguments arguments;
     struct indicator_table *table;
     struct candle_file file;
     char symbol[SYMBOL_SIZE];
-    const int end = read_flags(argc, argv, &request);
-    if (end != OPTIONS_END) return end == OPTIONS_HELP ? 0 : EXIT_USAGE;
-    if (!request.source.path) return options_usage(&options, "--data FILE is needed");
-    if (!request.show) return options_usage(&options, "--show LIST is needed");
-    if (request.csv && request.json) return options_usage(&options, "--csv or --json, not both");
-    if (indicator_table_parse(request.show, &table))
+    int status;
+    if (!options_read(&options, argc, argv, &arguments, &status)) return status;
+    struct candle_source source = candle_flags_source(&arguments);
+    const char *show = arguments.values[FLAG_SHOW], *csv = arguments.values[FLAG_CSV];
+    if (!source.path) return options_usage(&options, "--data FILE is needed");
+    if (!show) return options_usage(&options, "--show LIST is needed");
+    if (csv && arguments.values[FLAG_JSON])
+        return options_usage(&options, "--csv or --json, not both");
+    if (indicator_table_parse(show, &table))
         return options_usage(&options, "--show %s", err_text());
 
-    request.source.keep = request.csv ? CANDLE_KEEP_LINES : CANDLE_KEEP_VALUES;
-    if (candle_source_read(&request.source, &file, symbol)) {
+    source.keep = csv ? CANDLE_KEEP_LINES : CANDLE_KEEP_VALUES;
+    if (candle_source_read(&source, &file, symbol)) {
         indicator_table_free(table);
         return options_usage(&options, "%s", err_text());
     }
-    const enum err err = print_file(&request, table, &file);
+    const enum err err = print_file(&arguments, table, &file);
     candle_file_free(&file);
     indicator_table_free(table);
     return err ? options_failed(&options) : 0;

@@ -7,6 +7,7 @@
 
 #include "app/journal.h"
 #include "app/options.h"
+#include "app/progress.h"
 #include "core/engine/engine.h"
 
 struct replay {
@@ -16,7 +17,11 @@ struct replay {
     uint64_t first_difference_seq;
 };
 
-static const struct flag flags[] = {{"json", NULL, "print the result as JSON"}};
+enum { FLAG_JSON };
+
+enum { PROGRESS_EVENTS = 1 << 16 };
+
+static const struct flag flags[] = {[FLAG_JSON] = {"json", NULL, "print the result as JSON"}};
 
 static void print_more(void)
 {
@@ -39,6 +44,13 @@ static enum err step(struct replay *r, const struct journal_entry *entry)
     return OK;
 }
 
+static void show_progress(const struct journal_reader *journal)
+{
+    uint64_t done, all;
+    journal_progress(journal, &done, &all);
+    progress_show(done, all);
+}
+
 static enum err run(struct replay *r, const char *path)
 {
     struct engine_limits limits;
@@ -57,7 +69,9 @@ static enum err run(struct replay *r, const char *path)
     do {
         err = journal_next(journal, &entry);
         if (!err && entry.kind != JOURNAL_END) err = step(r, &entry);
+        if (entry.kind == JOURNAL_EVENT && r->events % PROGRESS_EVENTS == 0) show_progress(journal);
     } while (!err && entry.kind != JOURNAL_END);
+    progress_show(1, 1);
 
 cleanup:
     journal_reader_free(journal);
@@ -93,23 +107,15 @@ int cmd_replay(int argc, char **argv)
         .flags = flags,
         .flag_count = sizeof flags / sizeof *flags,
     };
-    const char *value, *path = NULL;
-    bool json = false;
-    for (int flag; (flag = options_next(&usage, argc, argv, &value)) != OPTIONS_END;) {
-        if (flag == OPTIONS_HELP) return 0;
-        if (flag == OPTIONS_WRONG) return EXIT_USAGE;
-        if (flag == OPTIONS_OPERAND && path) return options_usage(&usage, "give one journal");
-        if (flag == OPTIONS_OPERAND)
-            path = value;
-        else
-            json = true;
-    }
-    if (!path) return options_usage(&usage, "which journal? See --help");
+    struct arguments arguments;
+    int status;
+    if (!options_read(&usage, argc, argv, &arguments, &status)) return status;
+    if (!arguments.operand) return options_usage(&usage, "which journal? See --help");
 
     struct replay r = {0};
-    const enum err err = run(&r, path);
-    const int status = err ? options_failed(&usage) : r.differences > 0;
-    if (!err) print_result(&r, json);
+    const enum err err = run(&r, arguments.operand);
+    status = err ? options_failed(&usage) : r.differences > 0;
+    if (!err) print_result(&r, arguments.values[FLAG_JSON] != NULL);
     engine_free(r.engine);
     free(r.out.items);
     return status;

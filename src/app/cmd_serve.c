@@ -1,24 +1,22 @@
 /* tradebot serve: the server. Simulated exchange, trade thread, store thread and web loop wired
  * together; the web loop is the main thread's. */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <uv.h>
 
 #include "app/bridge.h"
 #include "app/commands.h"
 #include "app/config.h"
+#include "app/data_folder.h"
 #include "app/demo.h"
 #include "app/options.h"
 #include "app/sim_thread.h"
 #include "app/trader.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "io/store/store.h"
 #include "service/api/api.h"
 
 /* How late Binance's queries may be, before "not found" is proof;
@@ -48,19 +46,6 @@ struct server {
     struct api *api;
     bool stopping;
 };
-
-static enum err make_folder(const char *path)
-{
-    if (mkdir(path, 0700) == 0 || errno == EEXIST) return OK;
-    return err_set(ERR_IO, "cannot make the data folder %s: %s", path, strerror(errno));
-}
-
-static enum err open_store(struct server *s)
-{
-    snprintf(s->store_path, sizeof s->store_path, "%s/tradebot.db", s->config.data);
-    const enum err err = make_folder(s->config.data);
-    return err ? err : store_open(s->store_path, clock_wall_ms(&clock_system), &s->store);
-}
 
 static void copy_venue(struct trader_venue *v, const char *rest, const char *ws, const char *ws_api,
                        uint32_t read_lag_ms)
@@ -181,7 +166,9 @@ static int serve(struct server *s, const struct options *usage)
     enum err err = bridge_init(&s->bridge);
     if (err) return options_failed(usage);
     err = open_loop(s);
-    if (!err) err = open_store(s);
+    if (!err)
+        err = data_folder_open(s->config.data, clock_wall_ms(&clock_system), s->store_path,
+                               sizeof s->store_path, &s->store);
     if (!err) err = open_trader(s);
     if (!err) err = open_api(s);
     if (err) {
@@ -203,6 +190,22 @@ static void print_settings(void)
     config_help();
 }
 
+/* Flags win over what the environment says; their errors name the flag. */
+static enum err configure(struct server *s, const struct arguments *a)
+{
+    static const char *const keys[] = {
+        [FLAG_LISTEN] = "TRADEBOT_LISTEN", [FLAG_DATA] = "TRADEBOT_DATA"};
+    enum err err = config_load(&s->config);
+    for (unsigned i = 0; !err && i < sizeof keys / sizeof *keys; i++) {
+        if (!a->values[i]) continue;
+        err = config_set(&s->config, keys[i], a->values[i]);
+        if (err) err = err_note(err, "given by --%s", flags[i].name);
+    }
+    s->demo = a->values[FLAG_DEMO] != NULL;
+    s->journal_path = a->values[FLAG_JOURNAL];
+    return err;
+}
+
 int cmd_serve(int argc, char **argv)
 {
     const struct options usage = {
@@ -213,17 +216,10 @@ int cmd_serve(int argc, char **argv)
         .flag_count = sizeof flags / sizeof *flags,
     };
     static struct server server; /* large, and there is one */
-    const char *value;
-    enum err err = config_load(&server.config);
-    for (int flag; !err && (flag = options_next(&usage, argc, argv, &value)) != OPTIONS_END;) {
-        if (flag == OPTIONS_HELP) return 0;
-        if (flag == OPTIONS_WRONG) return EXIT_USAGE;
-        if (flag == FLAG_LISTEN) err = config_set(&server.config, "TRADEBOT_LISTEN", value);
-        if (flag == FLAG_DATA) err = config_set(&server.config, "TRADEBOT_DATA", value);
-        if (flag == FLAG_DEMO) server.demo = true;
-        if (flag == FLAG_JOURNAL) server.journal_path = value;
-    }
-    if (err) return options_usage(&usage, "%s", err_text());
+    struct arguments arguments;
+    int status;
+    if (!options_read(&usage, argc, argv, &arguments, &status)) return status;
+    if (configure(&server, &arguments)) return options_usage(&usage, "%s", err_text());
     log_level_set(server.config.log_level);
     return serve(&server, &usage);
 }

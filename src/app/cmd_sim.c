@@ -22,7 +22,8 @@ static const struct flag flags[] = {
     [FLAG_LISTEN] = {"listen", "ADDR:PORT",
                      "where to listen; port 0 picks one; warns beyond loopback (127.0.0.1:9100)"},
     [FLAG_SEED] = {"seed", "N", "of the synthetic market (1)"},
-    [FLAG_RECORDING] = {"recording", "FILE", "frames to play instead; may be given again"},
+    [FLAG_RECORDING] = {"recording", "FILE", "frames to play instead; may be given again",
+                        RECORDINGS_MAX},
     [FLAG_SPEED] = {"speed", "X", "of a recording: 1 recorded time, 10 ten times, max (1)"},
     [FLAG_NO_LIMITS] = {"no-limits", NULL, "never answer 429 or 418, however often it is asked"},
 };
@@ -30,7 +31,6 @@ static const struct flag flags[] = {
 static const char *const wants[] = {
     [FLAG_LISTEN] = "must be ADDRESS:PORT, as 127.0.0.1:9100",
     [FLAG_SEED] = "must be a whole number, 0 or more",
-    [FLAG_RECORDING] = "16 recordings are the most",
     [FLAG_SPEED] = "must be above 0 and at most 1000000, or max",
 };
 
@@ -95,7 +95,6 @@ static bool read_flag(struct request *r, int flag, const char *value)
     case FLAG_NO_LIMITS: r->server.limits.weight = r->server.limits.dials = NO_LIMIT; return true;
     default: break;
     }
-    if (r->server.recording_count == RECORDINGS_MAX) return false;
     r->recordings[r->server.recording_count++] = value;
     return true;
 }

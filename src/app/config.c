@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/nearest.h"
 #include "io/net/url.h"
 
 extern char **environ;
@@ -59,19 +60,7 @@ static enum err parse_bool(const struct setting *s, struct config *c, const char
 
 static enum err parse_listen(const struct setting *s, struct config *c, const char *value)
 {
-    const char *colon = strrchr(value, ':');
-    char *end;
-    if (!colon || colon == value || !isdigit((unsigned char)colon[1]))
-        return bad(s, value, "must be ADDRESS:PORT, as 127.0.0.1:8000");
-    const unsigned long port = strtoul(colon + 1, &end, 10);
-    size_t size = (size_t)(colon - value);
-    if (*end || port > UINT16_MAX) return bad(s, value, "the port must be from 0 to 65535");
-    if (value[0] == '[' && colon[-1] == ']') value++, size -= 2;
-    if (size >= sizeof c->host) return bad(s, value, "the address is too long");
-    memcpy(c->host, value, size);
-    c->host[size] = '\0';
-    if (strcmp(c->host, "localhost") == 0) snprintf(c->host, sizeof c->host, "127.0.0.1");
-    c->port = (uint16_t)port;
+    if (address_parse(value, c->host, &c->port)) return bad(s, value, err_text());
     if (!url_host_is_loopback(c->host))
         return bad(s, value,
                    "only this machine is served (127.0.0.1 or [::1]): there are no accounts yet");
@@ -119,11 +108,21 @@ static const struct setting settings[] = {
 
 enum { SETTING_COUNT = sizeof settings / sizeof *settings, LINE_SIZE = 1024 };
 
+static enum err unknown(const char *key, const char *where)
+{
+    struct nearest nearest;
+    nearest_init(&nearest, key);
+    for (unsigned i = 0; i < SETTING_COUNT; i++) nearest_try(&nearest, settings[i].key);
+    return err_set(ERR_INVALID, "%s: no such setting%s; %s%s%s", key, where,
+                   nearest.name ? "did you mean " : "see ",
+                   nearest.name ? nearest.name : "tradebot serve --help", nearest.name ? "?" : "");
+}
+
 enum err config_set(struct config *c, const char *key, const char *value)
 {
     for (unsigned i = 0; i < SETTING_COUNT; i++)
         if (strcmp(settings[i].key, key) == 0) return settings[i].parse(&settings[i], c, value);
-    return err_set(ERR_INVALID, "%s: no such setting", key);
+    return unknown(key, "");
 }
 
 static char *trim(char *text)
@@ -184,9 +183,10 @@ static enum err load_environment(struct config *c)
         bool known = false;
         for (unsigned i = 0; i < SETTING_COUNT; i++)
             known |= strlen(settings[i].key) == size && memcmp(settings[i].key, *at, size) == 0;
-        if (!known)
-            return err_set(ERR_INVALID, "%.*s: no such setting (in the environment)", (int)size,
-                           *at);
+        if (known) continue;
+        char key[NEAREST_SIZE_MAX + 1];
+        snprintf(key, sizeof key, "%.*s", (int)size, *at);
+        return unknown(key, " (in the environment)");
     }
     return OK;
 }

@@ -9,17 +9,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/address.h"
 #include "base/err.h"
 #include "base/log.h"
 
-enum { CONFIG_TEXT_SIZE = 512, CONFIG_HOST_SIZE = 64 };
+enum { CONFIG_TEXT_SIZE = 512 };
 
 enum locale { LOCALE_TR, LOCALE_EN };
 
 struct config {
     char data[CONFIG_TEXT_SIZE];
-    char host[CONFIG_HOST_SIZE]; /* to listen on; loopback only, until there are accounts */
-    uint16_t port;               /* 0: the system picks */
+    char host[ADDRESS_HOST_SIZE]; /* to listen on; loopback only, until there are accounts */
+    uint16_t port;                /* 0: the system picks */
     bool live_trading;
     enum locale locale;
     enum log_level log_level;

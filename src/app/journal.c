@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/check.h"
 #include "base/hash.h"
@@ -30,6 +31,7 @@ struct journal_reader {
     unsigned char *record;
     struct event_memory memory;
     uint64_t offset; /* of the record being read */
+    uint64_t size;   /* of the file */
 };
 
 static void visit_limits(struct visitor *v, struct engine_limits *l)
@@ -155,6 +157,7 @@ enum err journal_open(const char *path, struct engine_limits *limits, struct jou
 {
     struct journal_reader *j = calloc(1, sizeof *j);
     if (!j) return err_set(ERR_NO_MEMORY, "cannot read a journal");
+    struct stat status = {0};
     enum err err = OK;
     *limits = (struct engine_limits){0};
     j->file = fopen(path, "rb");
@@ -163,6 +166,8 @@ enum err journal_open(const char *path, struct engine_limits *limits, struct jou
     j->memory.level_capacity = LEVELS_MAX;
     if (!j->file)
         err = err_set(ERR_IO, "cannot read %s: %s", path, strerror(errno));
+    else if (fstat(fileno(j->file), &status) != 0 || S_ISDIR(status.st_mode))
+        err = err_set(ERR_IO, "cannot read %s: %s", path, strerror(EISDIR));
     else if (!j->record || !j->memory.levels)
         err = err_set(ERR_NO_MEMORY, "cannot read a journal");
     else
@@ -171,6 +176,7 @@ enum err journal_open(const char *path, struct engine_limits *limits, struct jou
         journal_reader_free(j);
         return err;
     }
+    j->size = (uint64_t)status.st_size;
     *out = j;
     return OK;
 }
@@ -215,6 +221,13 @@ enum err journal_next(struct journal_reader *j, struct journal_entry *out)
     const enum err err = decode(j, kind, size, out);
     j->offset += 5 + size + 8;
     return err;
+}
+
+void journal_progress(const struct journal_reader *j, uint64_t *done, uint64_t *all)
+{
+    /* A pipe has no size, and a file may grow while it is read. */
+    *done = j->offset;
+    *all = j->size > j->offset ? j->size : j->offset;
 }
 
 void journal_reader_free(struct journal_reader *j)

@@ -43,6 +43,8 @@ enum err journal_open(const char *path, struct engine_limits *limits,
                       struct journal_reader **out) ERR_MUST_USE;
 /* JOURNAL_END at the end, also where the last record was cut. ERR_PARSE for a damaged record. */
 enum err journal_next(struct journal_reader *j, struct journal_entry *out) ERR_MUST_USE;
+/* How much of the file is read, in bytes, and how much there is: for a bar that shows it. */
+void journal_progress(const struct journal_reader *j, uint64_t *done, uint64_t *all);
 void journal_reader_free(struct journal_reader *j);
 
 #endif

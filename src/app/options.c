@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/nearest.h"
 #include "base/check.h"
 #include "base/err.h"
 
@@ -26,17 +27,36 @@ static void print_help(const struct options *o)
     if (o->print_more) o->print_more();
 }
 
-static void print_flags(const struct options *o)
+static int refuse_near(const struct options *o, const char *what, const char *argument,
+                       const char *near)
 {
+    fprintf(stderr, "tradebot %s: %s '%.100s'; ", o->command, what, argument);
+    if (near) fprintf(stderr, "did you mean --%s? ", near);
+    fprintf(stderr, "%s are:", near ? "Flags" : "flags");
     for (unsigned i = 0; i < o->flag_count; i++) fprintf(stderr, " --%s", o->flags[i].name);
     fprintf(stderr, " --help\n");
+    return OPTIONS_WRONG;
 }
 
 static int refuse(const struct options *o, const char *what, const char *argument)
 {
-    fprintf(stderr, "tradebot %s: %s '%.100s'; flags are:", o->command, what, argument);
-    print_flags(o);
-    return OPTIONS_WRONG;
+    return refuse_near(o, what, argument, NULL);
+}
+
+static int refuse_unknown(const struct options *o, const char *argument)
+{
+    char typed[NEAREST_SIZE_MAX + 1];
+    struct nearest nearest;
+    const char *bare = argument + strspn(argument, "-");
+    snprintf(typed, sizeof typed, "%.*s", (int)strcspn(bare, "="), bare);
+    nearest_init(&nearest, typed);
+    nearest_try(&nearest, "help");
+    for (unsigned i = 0; i < o->flag_count; i++) {
+        if (!o->flags[i].value && strcmp(typed, o->flags[i].name) == 0)
+            return refuse(o, "a flag without a value has one in", argument);
+        nearest_try(&nearest, o->flags[i].name);
+    }
+    return refuse_near(o, "unknown flag", argument, nearest.name);
 }
 
 static void fill_table(const struct options *o, struct option *table)
@@ -48,6 +68,23 @@ static void fill_table(const struct options *o, struct option *table)
                             NULL, FIRST_FLAG + (int)i};
     table[o->flag_count] = (struct option){"help", no_argument, NULL, HELP_FLAG};
     table[o->flag_count + 1] = (struct option){0};
+}
+
+/* Counts what was given. A flag where its value should be means that the value was forgotten. */
+static int take(const struct options *o, int index, const char *value, bool attached)
+{
+    static unsigned given[OPTIONS_FLAGS_MAX];
+    const struct flag *flag = &o->flags[index];
+    const unsigned times = flag->times ? flag->times : 1;
+    char name[64];
+    snprintf(name, sizeof name, "--%s", flag->name);
+    if (value && !attached && strncmp(value, "--", 2) == 0) return refuse(o, "no value for", name);
+    if (++given[index] <= times) return index;
+    if (times == 1)
+        options_usage(o, "%s is given twice; give it once", name);
+    else
+        options_usage(o, "%s may be given %u times at most", name, times);
+    return OPTIONS_WRONG;
 }
 
 int options_next(const struct options *o, int argc, char **argv, const char **value)
@@ -62,14 +99,36 @@ int options_next(const struct options *o, int argc, char **argv, const char **va
         print_help(o);
         return OPTIONS_HELP;
     }
-    if (got >= FIRST_FLAG) return got - FIRST_FLAG;
+    if (got >= FIRST_FLAG) return take(o, got - FIRST_FLAG, optarg, optind == at + 1);
     if (got == -1 && optind == argc) return OPTIONS_END;
     if (got == -1 && o->operand) {
         *value = argv[optind++];
         return OPTIONS_OPERAND;
     }
     if (got == -1) return refuse(o, "unexpected argument", argv[optind]);
-    return refuse(o, got == ':' ? "no value for" : "unknown flag", argv[at]);
+    return got == ':' ? refuse(o, "no value for", argv[at]) : refuse_unknown(o, argv[at]);
+}
+
+bool options_read(const struct options *o, int argc, char **argv, struct arguments *out,
+                  int *status)
+{
+    const char *value;
+    int got;
+    *out = (struct arguments){0};
+    while ((got = options_next(o, argc, argv, &value)) >= 0 || got == OPTIONS_OPERAND) {
+        if (got == OPTIONS_OPERAND && out->operand) {
+            *status = options_usage(o, "give one %s: '%.100s' is one too many", o->operand, value);
+            return false;
+        }
+        if (got == OPTIONS_OPERAND)
+            out->operand = value;
+        else if (o->flags[got].times)
+            out->list[out->list_count++] = value;
+        else
+            out->values[got] = value ? value : "";
+    }
+    *status = got == OPTIONS_HELP ? 0 : EXIT_USAGE;
+    return got == OPTIONS_END;
 }
 
 int options_usage(const struct options *o, const char *format, ...)

@@ -85,7 +85,7 @@ static void test_config__bad_values_are_refused_by_name(void **state)
         {"TRADEBOT_LISTEN", "127.0.0.1:99999999999999999999999", "65535"},
         {"TRADEBOT_LISTEN", "127.0.0.1:80x", "65535"},
         {"TRADEBOT_LISTEN", "0.0.0.0:80", "only this machine"},
-        {"TRADEBOT_LISTEN", "[]:80", "only this machine"},
+        {"TRADEBOT_LISTEN", "[]:80", "ADDRESS:PORT"},
         {"LIVE_TRADING_ENABLED", "yes", "true or false"},
         {"LIVE_TRADING_ENABLED", "", "true or false"},
         {"LIVE_TRADING_ENABLED", "TRUE", "true or false"},

@@ -1,0 +1,71 @@
+/* Looks before it opens, so that an error names what is wrong and not what SQLite met. */
+#include "app/data_folder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum err make_folder(const char *path);
+static enum err check_file(const char *path);
+static const char *cure_of(enum err err);
+
+enum err data_folder_open(const char *folder, int64_t now_ms, char *store_path,
+                          size_t store_path_size, struct store **out)
+{
+    const int size = snprintf(store_path, store_path_size, "%s/tradebot.db", folder);
+    if (size < 0 || (size_t)size >= store_path_size)
+        return err_set(ERR_INVALID, "the data folder's name is too long");
+    enum err err = make_folder(folder);
+    if (!err) err = check_file(store_path);
+    if (err) return err;
+    err = store_open(store_path, now_ms, out);
+    return err && cure_of(err) ? err_note(err, "%s", cure_of(err)) : err;
+}
+
+static enum err make_folder(const char *path)
+{
+    struct stat status;
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return err_set(ERR_IO, "cannot make the data folder %s: %s; %s", path, strerror(errno),
+                       errno == ENOENT ? "make the folder that it is to be in first"
+                                       : "choose another one with --data");
+    if (stat(path, &status) != 0)
+        return err_set(ERR_IO, "cannot use the data folder %s: %s", path, strerror(errno));
+    if (!S_ISDIR(status.st_mode))
+        return err_set(ERR_IO, "%s is a file, and must be a folder; choose another with --data",
+                       path);
+    if (access(path, R_OK | W_OK | X_OK) != 0)
+        return err_set(ERR_IO,
+                       "the data folder %s cannot be written: %s; give it to this user, or choose "
+                       "another with --data",
+                       path, strerror(errno));
+    return OK;
+}
+
+static enum err check_file(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0) return OK; /* it will be made */
+    if (!S_ISREG(status.st_mode))
+        return err_set(ERR_IO,
+                       "%s is %s, and must be the database's file; move it away, or choose another "
+                       "folder with --data",
+                       path, S_ISDIR(status.st_mode) ? "a folder" : "no plain file");
+    if (access(path, R_OK | W_OK) != 0)
+        return err_set(ERR_IO, "the database %s cannot be written: %s; give it to this user", path,
+                       strerror(errno));
+    return OK;
+}
+
+static const char *cure_of(enum err err)
+{
+    switch (err) {
+    case ERR_EXISTS: return "stop that one, or give this one a folder of its own with --data";
+    case ERR_PARSE:
+    case ERR_INVALID: return "move that file away, or choose another folder with --data";
+    case ERR_UNSUPPORTED: return "run the newer program, or choose another folder with --data";
+    default: return NULL;
+    }
+}

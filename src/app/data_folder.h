@@ -1,0 +1,19 @@
+/* The folder that a server keeps its things in, and its database there.
+ *
+ * What people run into at a first start is told with its cure: a folder that cannot be made or
+ * written, something else in the place of the database, another server that has it. */
+#ifndef APP_DATA_FOLDER_H
+#define APP_DATA_FOLDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "io/store/store.h"
+
+/* Makes the folder where it is missing (mode 0700, its parent must exist) and opens its database,
+ * whose path is left in store_path. Errors as store_open, and ERR_IO. */
+enum err data_folder_open(const char *folder, int64_t now_ms, char *store_path,
+                          size_t store_path_size, struct store **out) ERR_MUST_USE;
+
+#endif
