@@ -48,7 +48,7 @@ static void feed(struct slice body)
                                    .qty_scale = 5,
                                    .base_scale = 8,
                                    .quote_scale = 8};
-    if (bot_form_read(&form, body, false) != PROBLEM_COUNT) return;
+    if (bot_form_read(&form, body, false, LANGUAGE_TURKISH) != PROBLEM_COUNT) return;
     must(form.faults.count <= FAULTS_MAX);
     if (form.venue_is_known && form.symbols_are_known) bot_form_fit(&form, &btc, 1);
     if (form.faults.count == 0) check_bot(&form.bot);

@@ -13,9 +13,10 @@ static unsigned warm_up(const double *p)
     return (unsigned)p[SLOW] + 1; /* a cross needs the candle before */
 }
 
-static const char *conflict(const double *p)
+static const struct param_order *conflict(const double *p)
 {
-    return p[FAST] < p[SLOW] ? NULL : "ema_fast";
+    static const struct param_order averages = {"ema_fast", "ema_slow"};
+    return p[FAST] < p[SLOW] ? NULL : &averages;
 }
 
 const struct strategy_type ema_cross_type = {

@@ -24,10 +24,12 @@ static unsigned warm_up(const double *p)
     return cross > rsi ? cross : rsi;
 }
 
-static const char *conflict(const double *p)
+static const struct param_order *conflict(const double *p)
 {
-    if (p[FAST] >= p[SLOW]) return "ema_fast";
-    return p[OVERSOLD] < p[OVERBOUGHT] ? NULL : "rsi_oversold";
+    static const struct param_order averages = {"ema_fast", "ema_slow"};
+    static const struct param_order levels = {"rsi_oversold", "rsi_overbought"};
+    if (p[FAST] >= p[SLOW]) return &averages;
+    return p[OVERSOLD] < p[OVERBOUGHT] ? NULL : &levels;
 }
 
 const struct strategy_type ema_rsi_type = {

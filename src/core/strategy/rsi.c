@@ -14,9 +14,10 @@ static unsigned warm_up(const double *p)
     return (unsigned)p[PERIOD] + 2; /* period changes, and the candle before */
 }
 
-static const char *conflict(const double *p)
+static const struct param_order *conflict(const double *p)
 {
-    return p[OVERSOLD] < p[OVERBOUGHT] ? NULL : "rsi_oversold";
+    static const struct param_order levels = {"rsi_oversold", "rsi_overbought"};
+    return p[OVERSOLD] < p[OVERBOUGHT] ? NULL : &levels;
 }
 
 const struct strategy_type rsi_type = {

@@ -26,6 +26,11 @@ struct strategy_param {
     const char *const *choices; /* CHOICE: NULL-terminated */
 };
 
+/* Two parameters, the first of which must be the smaller one. */
+struct param_order {
+    const char *smaller, *larger;
+};
+
 struct strategy_type {
     const char *name;
     const char *summary; /* one sentence for people */
@@ -34,8 +39,8 @@ struct strategy_type {
     const char *value_names[DECISION_VALUES]; /* of decision.values; NULL = unused */
     /* Closed candles until it can decide. */
     unsigned (*warm_up)(const double *params);
-    /* NULL when the parameters fit each other; else the name of the one that does not. */
-    const char *(*conflict)(const double *params);
+    /* NULL when the parameters fit each other; else the two that do not. */
+    const struct param_order *(*conflict)(const double *params);
 };
 
 struct ema_cross {

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "service/api/local.h"
+#include "service/api/query.h"
 #include "service/api/route.h"
 
 /* Of OPTIONS *: what some route or other takes. */
@@ -115,11 +116,14 @@ static bool is_media_type_right(const struct http_request *request)
 static void serve(struct call *call, const struct http_request *request, const struct route *row)
 {
     const bool is_post = strcmp(row->method, "POST") == 0;
+    struct faults faults = {.language = call->language};
     call->route = row;
     if (is_post && !is_media_type_right(request))
         call_problem(call, PROBLEM_UNSUPPORTED_MEDIA_TYPE);
     else if (call->api->call_count > CALLS_WAITING_MAX)
         call_problem(call, PROBLEM_BUSY);
+    else if (!row->open && !query_check(request, row, &faults)) /* probes add what they like */
+        call_problem_faults(call, PROBLEM_INVALID_QUERY, &faults);
     else
         row->handle(call, request);
 }

@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+#include "base/check.h"
+#include "service/api/json_body.h"
 #include "service/api/strategy_params.h"
 
 enum { PERCENT_SCALE = 4, PERCENT = 10000, PPM_SCALE = 6 };
@@ -23,60 +25,103 @@ static const char *const risk_fields[] = {"stop_loss_pct",    "take_profit_pct",
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* How deep brackets stand in each other, outside of texts. */
-static unsigned depth_of(struct slice body)
+/* What a field takes, as a sentence in both languages. */
+struct want {
+    const char *turkish, *english;
+};
+
+static const struct want want_name = {
+    "Denetim karakteri içermeyen, 1 ile 128 bayt arasında bir metin gönderin, örneğin \"ilk\".",
+    "Send a text of 1 to 128 bytes without control characters, such as \"first\"."};
+static const struct want want_venue = {"\"sim\" ya da \"binance\" gönderin.",
+                                       "Send \"sim\" or \"binance\"."};
+static const struct want want_symbols = {
+    "Borsanın 1 ile 10 arası farklı sembolünü liste olarak gönderin, örneğin [\"BTCUSDT\"]; "
+    "GET /api/v1/symbols/spot?venue= hepsini gösterir.",
+    "Send a list of 1 to 10 different symbols of the venue, such as [\"BTCUSDT\"]; "
+    "GET /api/v1/symbols/spot?venue= shows them all."};
+static const struct want want_market = {"\"spot\" gönderin ya da göndermeyin.",
+                                        "Send \"spot\", or leave it out."};
+static const struct want want_mode = {"\"paper\" ya da \"live\" gönderin.",
+                                      "Send \"paper\" or \"live\"."};
+static const struct want want_paper = {
+    "\"paper\" gönderin ya da sunucuyu LIVE_TRADING_ENABLED=true ile başlatın.",
+    "Send \"paper\", or start the server with LIVE_TRADING_ENABLED=true."};
+static const struct want want_leverage = {"1 gönderin ya da göndermeyin.",
+                                          "Send 1, or leave it out."};
+static const struct want want_margin = {"\"isolated\" ya da null gönderin ya da göndermeyin.",
+                                        "Send \"isolated\" or null, or leave it out."};
+static const struct want want_key = {"null gönderin ya da göndermeyin.",
+                                     "Send null, or leave it out."};
+static const struct want want_strategy = {
+    "GET /api/v1/strategies listesinden bir ad gönderin, örneğin \"ema_cross\".",
+    "Send a name that GET /api/v1/strategies lists, such as \"ema_cross\"."};
+static const struct want want_timeframe = {
+    "Şunlardan birini gönderin: \"1s\", \"1m\", \"3m\", \"5m\", \"15m\", \"30m\", \"1h\", \"2h\", "
+    "\"4h\", \"6h\", \"8h\", \"12h\", \"1d\".",
+    "Send one of: \"1s\", \"1m\", \"3m\", \"5m\", \"15m\", \"30m\", \"1h\", \"2h\", \"4h\", "
+    "\"6h\", \"8h\", \"12h\", \"1d\"."};
+static const struct want want_capital = {
+    "Tırnak içinde, 0'dan büyük ve en çok 8 ondalıklı bir sayı gönderin, örneğin \"1000.50\".",
+    "Send a number above 0 with at most 8 decimals, in quotes, such as \"1000.50\"."};
+static const struct want want_sizing = {
+    "Bir nesne gönderin, örneğin {\"kind\":\"percent\",\"value\":\"10\"}.",
+    "Send an object, such as {\"kind\":\"percent\",\"value\":\"10\"}."};
+static const struct want want_sizing_kind = {
+    "\"quantity\", \"quote\", \"percent\" ya da \"risk\" gönderin.",
+    "Send \"quantity\", \"quote\", \"percent\" or \"risk\"."};
+static const struct want want_sizing_value = {
+    "Tırnak içinde, 0'dan büyük bir sayı gönderin, örneğin \"10\".",
+    "Send a number above 0, in quotes, such as \"10\"."};
+static const struct want want_part = {
+    "Tırnak içinde, 0'dan büyük, en çok 100 olan ve en çok 4 ondalıklı bir yüzde gönderin, örneğin "
+    "\"10\".",
+    "Send a percentage above 0 and up to 100, with at most 4 decimals, in quotes, such as "
+    "\"10\"."};
+static const struct want want_risk = {
+    "Bir nesne gönderin, örneğin {\"stop_loss_pct\":\"0.5\"}, ya da göndermeyin.",
+    "Send an object, such as {\"stop_loss_pct\":\"0.5\"}, or leave it out."};
+static const struct want want_stop = {
+    "Boyutu \"risk\" ile belirlemek için risk.stop_loss_pct 0'dan büyük olmalı: onu ya da "
+    "sizing.kind alanını değiştirin.",
+    "Sizing by \"risk\" needs risk.stop_loss_pct above 0: change that or sizing.kind."};
+static const struct want want_one_quote = {"Aynı karşıt varlıkla işlem gören semboller gönderin.",
+                                           "Send symbols that trade against the same quote asset."};
+static const struct want want_one_lot = {
+    "Bu sembollerin miktar ondalıkları farklı: \"quote\", \"percent\" ya da \"risk\" gönderin.",
+    "These symbols count quantities in different decimals: send \"quote\", \"percent\" or "
+    "\"risk\"."};
+
+static void refuse_sent(struct faults *faults, const char *field, enum fault fault,
+                        const char *sent, const struct want *want)
 {
-    unsigned depth = 0, deepest = 0;
-    bool in_text = false;
-    for (size_t i = 0; i < body.size; i++) {
-        const char c = body.data[i];
-        if (in_text) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_text = false;
-        } else if (c == '"') {
-            in_text = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > deepest) deepest = depth;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
-        }
-    }
-    return deepest;
+    faults_add(faults, field, fault, sent, "%s", "%s",
+               faults->language == LANGUAGE_TURKISH ? want->turkish : want->english);
 }
 
-static void refuse_unknown(struct faults *faults, json_t *object, const char *prefix,
-                           const char *const *names, size_t count)
+static void refuse(struct faults *faults, const char *field, enum fault fault, const json_t *value,
+                   const struct want *want)
 {
-    const char *name;
-    json_t *value;
-    json_object_foreach(object, name, value)
-    {
-        size_t i = 0;
-        while (i < count && strcmp(names[i], name) != 0) i++;
-        if (i < count) continue;
-        char field[FAULT_FIELD_SIZE];
-        snprintf(field, sizeof field, "%s%.64s", prefix, name);
-        faults_add(faults, field, FAULT_UNKNOWN_FIELD, "");
-    }
+    char sent[FAULT_SENT_SIZE];
+    refuse_sent(faults, field, fault, json_sent(value, sent), want);
 }
 
 /* A text that must be there; NULL and a fault otherwise. */
 static const char *need_text(struct faults *faults, const json_t *object, const char *key,
-                             const char *field)
+                             const char *field, const struct want *want)
 {
     const json_t *value = json_object_get(object, key);
     if (!value)
-        faults_add(faults, field, FAULT_REQUIRED, "");
+        refuse(faults, field, FAULT_REQUIRED, NULL, want);
     else if (!json_is_string(value))
-        faults_add(faults, field, FAULT_WRONG_TYPE, "\"...\"");
+        refuse(faults, field, FAULT_WRONG_TYPE, value, want);
     return json_string_value(value);
 }
 
 static void read_name(struct bot_form *form, const json_t *body)
 {
-    const char *name = need_text(&form->faults, body, "name", "name");
+    const char *name = need_text(&form->faults, body, "name", "name", &want_name);
+    const json_t *value = json_object_get(body, "name");
     if (!name) return;
     const size_t size = strlen(name);
     bool blank = true, sound = true;
@@ -85,21 +130,22 @@ static void read_name(struct bot_form *form, const json_t *body)
         if (*at != ' ') blank = false;
     }
     if (blank || size >= STORE_NAME_SIZE)
-        faults_add(&form->faults, "name", FAULT_OUT_OF_RANGE, "1..128");
+        refuse(&form->faults, "name", FAULT_OUT_OF_RANGE, value, &want_name);
     else if (!sound)
-        faults_add(&form->faults, "name", FAULT_INVALID, "");
+        refuse(&form->faults, "name", FAULT_INVALID, value, &want_name);
     else
         memcpy(form->bot.name, name, size + 1);
 }
 
 static void read_venue(struct bot_form *form, const json_t *body)
 {
-    const char *name = need_text(&form->faults, body, "venue", "venue");
+    const char *name = need_text(&form->faults, body, "venue", "venue", &want_venue);
     enum venue venue = VENUE_SIM;
     if (!name) return;
     form->venue_is_known = venue_parse(name, &venue);
     form->bot.venue = (uint8_t)venue;
-    if (!form->venue_is_known) faults_add(&form->faults, "venue", FAULT_INVALID, "sim, binance");
+    if (!form->venue_is_known)
+        refuse(&form->faults, "venue", FAULT_INVALID, json_object_get(body, "venue"), &want_venue);
 }
 
 static enum fault read_symbol(struct store_bot *bot, const json_t *value)
@@ -118,23 +164,23 @@ static void read_symbols(struct bot_form *form, const json_t *body)
 {
     const json_t *list = json_object_get(body, "symbols");
     if (!list) {
-        faults_add(&form->faults, "symbols", FAULT_REQUIRED, "");
+        refuse(&form->faults, "symbols", FAULT_REQUIRED, NULL, &want_symbols);
         return;
     }
     if (!json_is_array(list)) {
-        faults_add(&form->faults, "symbols", FAULT_WRONG_TYPE, "[\"...\"]");
+        refuse(&form->faults, "symbols", FAULT_WRONG_TYPE, list, &want_symbols);
         return;
     }
     const size_t count = json_array_size(list);
     if (count < 1 || count > BOT_SYMBOLS_MAX) {
-        faults_add(&form->faults, "symbols", FAULT_OUT_OF_RANGE, "1..10");
+        refuse(&form->faults, "symbols", FAULT_OUT_OF_RANGE, list, &want_symbols);
         return;
     }
     form->symbols_are_known = true;
     for (size_t i = 0; i < count; i++) {
         const enum fault fault = read_symbol(&form->bot, json_array_get(list, i));
         if (fault == FAULT_COUNT) continue;
-        faults_add(&form->faults, "symbols", fault, "");
+        refuse(&form->faults, "symbols", fault, json_array_get(list, i), &want_symbols);
         form->symbols_are_known = false;
     }
 }
@@ -146,11 +192,11 @@ static void read_mode(struct bot_form *form, const json_t *body, bool live_enabl
     form->bot.mode = MODE_PAPER;
     if (!value || (mode && strcmp(mode, "paper") == 0)) return;
     if (!mode) {
-        faults_add(&form->faults, "mode", FAULT_WRONG_TYPE, "\"...\"");
+        refuse(&form->faults, "mode", FAULT_WRONG_TYPE, value, &want_mode);
     } else if (strcmp(mode, "live") != 0) {
-        faults_add(&form->faults, "mode", FAULT_INVALID, "paper, live");
+        refuse(&form->faults, "mode", FAULT_INVALID, value, &want_mode);
     } else if (!live_enabled) {
-        faults_add(&form->faults, "mode", FAULT_LIVE_DISABLED, "LIVE_TRADING_ENABLED");
+        refuse(&form->faults, "mode", FAULT_LIVE_DISABLED, value, &want_paper);
     } else {
         form->bot.mode = MODE_LIVE;
     }
@@ -166,43 +212,37 @@ static void read_neutral(struct bot_form *form, const json_t *body)
     const char *market_name = json_string_value(market);
     const char *margin_name = json_string_value(margin);
     if (market && (!market_name || strcmp(market_name, "spot") != 0))
-        faults_add(&form->faults, "market", FAULT_UNSUPPORTED, "spot");
+        refuse(&form->faults, "market", FAULT_UNSUPPORTED, market, &want_market);
     if (leverage && (!json_is_integer(leverage) || json_integer_value(leverage) != 1))
-        faults_add(&form->faults, "leverage", FAULT_UNSUPPORTED, "1");
+        refuse(&form->faults, "leverage", FAULT_UNSUPPORTED, leverage, &want_leverage);
     if (margin && !json_is_null(margin) && (!margin_name || strcmp(margin_name, "isolated") != 0))
-        faults_add(&form->faults, "margin", FAULT_UNSUPPORTED, "isolated");
+        refuse(&form->faults, "margin", FAULT_UNSUPPORTED, margin, &want_margin);
     if (key && !json_is_null(key))
-        faults_add(&form->faults, "api_key_id", FAULT_UNSUPPORTED, "null");
+        refuse(&form->faults, "api_key_id", FAULT_UNSUPPORTED, key, &want_key);
 }
 
 static void read_params(struct bot_form *form, enum strategy_kind kind, const json_t *object)
 {
-    struct param_fault fault;
     double params[STRATEGY_PARAMS_MAX];
-    if (strategy_params_read(kind, object, params, &fault) != OK) {
-        char field[FAULT_FIELD_SIZE];
-        snprintf(field, sizeof field, "params%s%s", *fault.name ? "." : "", fault.name);
-        faults_add(&form->faults, field, fault_from_code(fault.code), fault.detail);
-        return;
-    }
+    if (!strategy_params_read(kind, object, params, &form->faults)) return;
     json_t *all = strategy_params_json(kind, params);
     const size_t size = all ? json_dumpb(all, form->bot.params, STORE_PARAMS_SIZE - 1,
                                          JSON_COMPACT | JSON_REAL_PRECISION(15))
                             : 0;
-    if (size == 0 || size >= STORE_PARAMS_SIZE)
-        faults_add(&form->faults, "params", FAULT_INVALID, "");
-    else
-        form->bot.params[size] = '\0';
+    /* Every parameter has its range, so what was read can be written. */
+    CHECK(size > 0 && size < STORE_PARAMS_SIZE);
+    form->bot.params[size] = '\0';
     json_decref(all);
 }
 
 static void read_strategy(struct bot_form *form, const json_t *body)
 {
-    const char *name = need_text(&form->faults, body, "strategy", "strategy");
+    const char *name = need_text(&form->faults, body, "strategy", "strategy", &want_strategy);
     enum strategy_kind kind;
     if (!name) return;
     if (!strategy_find(name, &kind)) {
-        faults_add(&form->faults, "strategy", FAULT_INVALID, "GET /api/v1/strategies");
+        refuse(&form->faults, "strategy", FAULT_INVALID, json_object_get(body, "strategy"),
+               &want_strategy);
         return;
     }
     snprintf(form->bot.strategy, sizeof form->bot.strategy, "%s", name);
@@ -211,11 +251,11 @@ static void read_strategy(struct bot_form *form, const json_t *body)
 
 static void read_timeframe(struct bot_form *form, const json_t *body)
 {
-    const char *name = need_text(&form->faults, body, "timeframe", "timeframe");
+    const char *name = need_text(&form->faults, body, "timeframe", "timeframe", &want_timeframe);
     enum timeframe timeframe = TIMEFRAME_1M;
     if (name && !timeframe_parse(name, &timeframe))
-        faults_add(&form->faults, "timeframe", FAULT_INVALID,
-                   "1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d");
+        refuse(&form->faults, "timeframe", FAULT_INVALID, json_object_get(body, "timeframe"),
+               &want_timeframe);
     form->bot.timeframe = (uint8_t)timeframe;
 }
 
@@ -223,21 +263,24 @@ static void read_timeframe(struct bot_form *form, const json_t *body)
 static bool read_amount(struct faults *faults, const char *text, const char *field, unsigned scale,
                         int64_t *out)
 {
-    char note[32];
+    char raw[FAULT_SENT_SIZE], sent[FAULT_SENT_SIZE + 2];
     if (!text) return false;
-    if (!decimal_parse(text, strlen(text), scale, out)) {
-        snprintf(note, sizeof note, "\"123.45\", <= %u", scale);
-        faults_add(faults, field, FAULT_INVALID, note);
-        return false;
-    }
-    if (*out > 0) return true;
-    faults_add(faults, field, FAULT_OUT_OF_RANGE, "> 0");
+    const bool is_number = decimal_parse(text, strlen(text), scale, out);
+    if (is_number && *out > 0) return true;
+    excerpt_write(slice_of(text), raw, sizeof raw);
+    snprintf(sent, sizeof sent, "\"%s\"", raw);
+    faults_add(faults, field, is_number ? FAULT_OUT_OF_RANGE : FAULT_INVALID, sent,
+               "Tırnak içinde, 0'dan büyük ve en çok %u ondalıklı, üssü olmayan bir sayı gönderin, "
+               "örneğin \"123\".",
+               "Send a number above 0 with at most %u decimals and no exponent, in quotes, such as "
+               "\"123\".",
+               scale);
     return false;
 }
 
 static void read_capital(struct bot_form *form, const json_t *body)
 {
-    const char *text = need_text(&form->faults, body, "capital", "capital");
+    const char *text = need_text(&form->faults, body, "capital", "capital", &want_capital);
     form->bot.quote_scale = BOT_FORM_CAPITAL_SCALE;
     form->amounts_are_known &= read_amount(&form->faults, text, "capital", BOT_FORM_CAPITAL_SCALE,
                                            &form->bot.capital.units);
@@ -250,7 +293,9 @@ static bool read_part(struct bot_form *form, const char *text)
     if (!read_amount(&form->faults, text, "sizing.value", PERCENT_SCALE, &bot->sizing_value))
         return false;
     if (bot->sizing_value <= 100 * PERCENT) return true;
-    faults_add(&form->faults, "sizing.value", FAULT_OUT_OF_RANGE, "0..100");
+    char sent[FAULT_SENT_SIZE];
+    snprintf(sent, sizeof sent, "\"%.40s\"", text);
+    refuse_sent(&form->faults, "sizing.value", FAULT_OUT_OF_RANGE, sent, &want_part);
     return false;
 }
 
@@ -274,14 +319,17 @@ static void read_sizing(struct bot_form *form, const json_t *body)
     enum sizing_kind kind;
     form->amounts_are_known = false;
     if (!object || !json_is_object(object)) {
-        faults_add(&form->faults, "sizing", object ? FAULT_WRONG_TYPE : FAULT_REQUIRED, "{}");
+        refuse(&form->faults, "sizing", object ? FAULT_WRONG_TYPE : FAULT_REQUIRED, object,
+               &want_sizing);
         return;
     }
-    refuse_unknown(&form->faults, object, "sizing.", sizing_fields, COUNT(sizing_fields));
-    const char *name = need_text(&form->faults, object, "kind", "sizing.kind");
-    const char *text = need_text(&form->faults, object, "value", "sizing.value");
+    json_body_known(&form->faults, object, "sizing.", sizing_fields, COUNT(sizing_fields));
+    const char *name = need_text(&form->faults, object, "kind", "sizing.kind", &want_sizing_kind);
+    const char *text =
+        need_text(&form->faults, object, "value", "sizing.value", &want_sizing_value);
     if (name && !sizing_kind_parse(name, &kind))
-        faults_add(&form->faults, "sizing.kind", FAULT_INVALID, "quantity, quote, percent, risk");
+        refuse(&form->faults, "sizing.kind", FAULT_INVALID, json_object_get(object, "kind"),
+               &want_sizing_kind);
     else if (name)
         form->amounts_are_known = read_sizing_value(form, kind, text);
 }
@@ -297,37 +345,48 @@ static void read_percent(struct faults *faults, const json_t *risk, const struct
 {
     const json_t *value = json_object_get(risk, rule->name);
     const char *text = json_string_value(value);
-    char field[FAULT_FIELD_SIZE], range[32];
+    char field[FAULT_FIELD_SIZE], sent[FAULT_SENT_SIZE];
+    enum fault fault = FAULT_COUNT;
     int64_t ppm = 0;
     *rule->ppm = value ? 0 : rule->standard;
     if (!value || json_is_null(value)) return;
-    snprintf(field, sizeof field, "risk.%s", rule->name);
-    snprintf(range, sizeof range, "0..%u", rule->max);
     if (!text)
-        faults_add(faults, field, FAULT_WRONG_TYPE, "\"0.5\"");
+        fault = FAULT_WRONG_TYPE;
     else if (!decimal_parse(text, strlen(text), PERCENT_SCALE, &ppm))
-        faults_add(faults, field, FAULT_INVALID, "\"0.5\", <= 4");
+        fault = FAULT_INVALID;
     else if (ppm < 0 || ppm > (int64_t)rule->max * PERCENT)
-        faults_add(faults, field, FAULT_OUT_OF_RANGE, range);
+        fault = FAULT_OUT_OF_RANGE;
     else
         *rule->ppm = (int32_t)ppm;
+    if (fault == FAULT_COUNT) return;
+    snprintf(field, sizeof field, "risk.%s", rule->name);
+    faults_add(
+        faults, field, fault, json_sent(value, sent),
+        "Tırnak içinde, 0 ile %u arasında ve en çok %d ondalıklı bir yüzde gönderin, örneğin "
+        "\"0.5\"; null bu kuralı kapatır.",
+        "Send a percentage from 0 to %u with at most %d decimals, in quotes, such as "
+        "\"0.5\"; null switches the rule off.",
+        rule->max, PERCENT_SCALE);
 }
 
 static void read_count(struct faults *faults, const json_t *risk, const char *name, uint32_t max,
                        uint32_t *out)
 {
     const json_t *value = json_object_get(risk, name);
-    char field[FAULT_FIELD_SIZE], range[32];
+    char field[FAULT_FIELD_SIZE], sent[FAULT_SENT_SIZE];
+    const bool is_whole = json_is_integer(value);
     *out = 0;
     if (!value || json_is_null(value)) return;
-    snprintf(field, sizeof field, "risk.%s", name);
-    snprintf(range, sizeof range, "0..%u", max);
-    if (!json_is_integer(value))
-        faults_add(faults, field, FAULT_WRONG_TYPE, "123");
-    else if (json_integer_value(value) < 0 || json_integer_value(value) > max)
-        faults_add(faults, field, FAULT_OUT_OF_RANGE, range);
-    else
+    if (is_whole && json_integer_value(value) >= 0 && json_integer_value(value) <= max) {
         *out = (uint32_t)json_integer_value(value);
+        return;
+    }
+    snprintf(field, sizeof field, "risk.%s", name);
+    faults_add(faults, field, is_whole ? FAULT_OUT_OF_RANGE : FAULT_WRONG_TYPE,
+               json_sent(value, sent),
+               "0 ile %u arasında bir tam sayı, tırnaksız gönderin; null bu kuralı kapatır.",
+               "Send a whole number from 0 to %u, without quotes; null switches the rule off.",
+               max);
 }
 
 static void read_risk(struct bot_form *form, const json_t *body)
@@ -342,30 +401,28 @@ static void read_risk(struct bot_form *form, const json_t *body)
     };
     json_t *object = json_object_get(body, "risk");
     if (object && !json_is_object(object)) {
-        faults_add(&form->faults, "risk", FAULT_WRONG_TYPE, "{}");
+        refuse(&form->faults, "risk", FAULT_WRONG_TYPE, object, &want_risk);
         return;
     }
-    if (object) refuse_unknown(&form->faults, object, "risk.", risk_fields, COUNT(risk_fields));
+    if (object) json_body_known(&form->faults, object, "risk.", risk_fields, COUNT(risk_fields));
     for (size_t i = 0; i < COUNT(rules); i++) read_percent(&form->faults, object, &rules[i]);
     read_count(&form->faults, object, "max_daily_trades", DAILY_TRADES_MAX,
                &risk->max_daily_trades);
     read_count(&form->faults, object, "cooldown_s", COOLDOWN_MAX, &risk->cooldown_s);
     if (form->bot.sizing_kind == SIZING_RISK && form->amounts_are_known && risk->stop_loss_ppm == 0)
-        faults_add(&form->faults, "sizing.kind", FAULT_CONFLICT, "risk.stop_loss_pct > 0");
+        refuse(&form->faults, "sizing.kind", FAULT_CONFLICT, NULL, &want_stop);
 }
 
-enum problem bot_form_read(struct bot_form *form, struct slice body, bool live_enabled)
+enum problem bot_form_read(struct bot_form *form, struct slice body, bool live_enabled,
+                           enum language language)
 {
-    json_error_t error;
+    json_t *object;
     memset(form, 0, sizeof *form);
-    if (depth_of(body) > BOT_FORM_DEPTH_MAX) return PROBLEM_TOO_DEEP;
-    json_t *object = json_loadb(body.data, body.size, JSON_REJECT_DUPLICATES, &error);
-    if (!json_is_object(object)) {
-        json_decref(object);
-        return PROBLEM_NOT_JSON;
-    }
+    form->faults.language = language;
+    const enum problem problem = json_body_read(body, &object, &form->faults);
+    if (problem != PROBLEM_COUNT) return problem;
     form->bot.user_id = STORE_FIRST_USER;
-    refuse_unknown(&form->faults, object, "", fields, COUNT(fields));
+    json_body_known(&form->faults, object, "", fields, COUNT(fields));
     read_name(form, object);
     read_venue(form, object);
     read_symbols(form, object);
@@ -391,15 +448,17 @@ static const struct instrument *find(const struct instrument *instruments, size_
 /* An amount in the instrument's quote scale; a digit that it cannot hold is a fault. */
 static void fit_quote(struct faults *faults, const char *field, unsigned scale, int64_t *units)
 {
+    char sent[DECIMAL_TEXT_SIZE];
     int64_t fitted, back;
-    char note[32];
     if (units_rescale(*units, BOT_FORM_CAPITAL_SCALE, scale, ROUND_DOWN, &fitted) &&
         units_rescale(fitted, scale, BOT_FORM_CAPITAL_SCALE, ROUND_DOWN, &back) && back == *units) {
         *units = fitted;
         return;
     }
-    snprintf(note, sizeof note, "<= %u decimals", scale);
-    faults_add(faults, field, FAULT_INVALID, note);
+    decimal_write(*units, BOT_FORM_CAPITAL_SCALE, sent);
+    faults_add(faults, field, FAULT_INVALID, sent,
+               "Bu sembolün karşıt varlığı en çok %u ondalıklı sayılır.",
+               "Send at most %u decimals: the symbol's quote asset has no more.", scale);
 }
 
 static void fit_amounts(struct bot_form *form, const struct instrument *first)
@@ -417,6 +476,14 @@ static void fit_amounts(struct bot_form *form, const struct instrument *first)
     }
 }
 
+static void refuse_symbol(struct bot_form *form, const char *field, enum fault fault,
+                          const char *symbol, const struct want *want)
+{
+    char sent[FAULT_SENT_SIZE];
+    excerpt_write(slice_of(symbol), sent, sizeof sent);
+    refuse_sent(&form->faults, field, fault, sent, want);
+}
+
 void bot_form_fit(struct bot_form *form, const struct instrument *instruments, size_t count)
 {
     const struct store_bot *bot = &form->bot;
@@ -424,14 +491,14 @@ void bot_form_fit(struct bot_form *form, const struct instrument *instruments, s
     for (unsigned i = 0; i < bot->symbol_count; i++) {
         const struct instrument *found = find(instruments, count, bot->symbols[i]);
         if (!found) {
-            faults_add(&form->faults, "symbols", FAULT_NOT_FOUND, bot->symbols[i]);
+            refuse_symbol(form, "symbols", FAULT_NOT_FOUND, bot->symbols[i], &want_symbols);
             continue;
         }
         if (!first) first = found;
         if (strcmp(found->quote, first->quote) != 0)
-            faults_add(&form->faults, "symbols", FAULT_CONFLICT, found->quote);
+            refuse_symbol(form, "symbols", FAULT_CONFLICT, bot->symbols[i], &want_one_quote);
         if (bot->sizing_kind == SIZING_QUANTITY && found->qty_scale != first->qty_scale)
-            faults_add(&form->faults, "sizing.kind", FAULT_CONFLICT, bot->symbols[i]);
+            refuse_symbol(form, "sizing.kind", FAULT_CONFLICT, bot->symbols[i], &want_one_lot);
     }
     if (first && form->amounts_are_known) fit_amounts(form, first);
 }

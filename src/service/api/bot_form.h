@@ -13,10 +13,7 @@
 #include "io/store/row.h"
 #include "service/api/problem.h"
 
-enum {
-    BOT_FORM_DEPTH_MAX = 8,
-    BOT_FORM_CAPITAL_SCALE = 8, /* decimals that a capital may have */
-};
+enum { BOT_FORM_CAPITAL_SCALE = 8 }; /* decimals that a capital may have */
 
 struct bot_form {
     struct store_bot bot;
@@ -26,8 +23,9 @@ struct bot_form {
     char sizing_text[48];                   /* of a fixed quantity: its scale is the symbol's */
 };
 
-/* PROBLEM_NOT_JSON, PROBLEM_TOO_DEEP, or PROBLEM_COUNT when it is JSON: see faults then. */
-enum problem bot_form_read(struct bot_form *form, struct slice body, bool live_enabled);
+/* PROBLEM_COUNT when it is JSON, else a problem of json_body_read; faults are in `language`. */
+enum problem bot_form_read(struct bot_form *form, struct slice body, bool live_enabled,
+                           enum language language);
 /* The second step: the symbols exist, share a quote asset, and the amounts fit their scales. */
 void bot_form_fit(struct bot_form *form, const struct instrument *instruments, size_t count);
 

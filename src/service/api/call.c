@@ -10,6 +10,8 @@
 #include "base/hash.h"
 #include "base/log.h"
 
+enum { DETAIL_SIZE = 768 };
+
 int64_t api_now_ms(void)
 {
     return clock_wall_ms(&clock_system);
@@ -98,9 +100,10 @@ void call_send_static(struct call *call, const char *content_type, struct slice 
 
 static void open_problem(struct call *call, enum problem problem, const char *cause)
 {
-    char detail[512];
-    snprintf(detail, sizeof detail, "%s%s%s", problem_detail(problem, call->language),
+    char detail[DETAIL_SIZE], whole[2 * DETAIL_SIZE];
+    snprintf(whole, sizeof whole, "%s%s%s", problem_detail(problem, call->language),
              *cause ? " " : "", cause);
+    excerpt_write(slice_of(whole), detail, sizeof detail);
     struct json_writer *w = &call->json;
     buffer_deinit(&call->body);
     w->needs_comma = false;
@@ -144,23 +147,23 @@ void call_options(struct call *call, const char *allow)
 
 void call_faults(struct call *call, const struct faults *faults)
 {
+    call_problem_faults(call, PROBLEM_INVALID_FIELDS, faults);
+}
+
+void call_problem_faults(struct call *call, enum problem problem, const struct faults *faults)
+{
     struct json_writer *w = &call->json;
-    open_problem(call, PROBLEM_INVALID_FIELDS, "");
+    open_problem(call, problem, faults->count ? faults->items[0].detail : "");
     writer_open(w, "errors", '[');
     for (unsigned i = 0; i < faults->count; i++) {
-        char detail[2 * FAULT_NOTE_SIZE];
-        const char *note = faults->items[i].note;
-        snprintf(detail, sizeof detail, "%s%s%s%s",
-                 fault_detail(faults->items[i].fault, call->language), *note ? " (" : "", note,
-                 *note ? ")" : ".");
         writer_open(w, NULL, '{');
         writer_text(w, "field", faults->items[i].field);
         writer_text(w, "code", fault_code(faults->items[i].fault));
-        writer_text(w, "detail", detail);
+        writer_text(w, "detail", faults->items[i].detail);
         writer_close(w, '}');
     }
     writer_close(w, ']');
-    close_problem(call, PROBLEM_INVALID_FIELDS, "");
+    close_problem(call, problem, "");
 }
 
 void call_failed(struct call *call, const char *what, const char *cause)

@@ -77,6 +77,7 @@ void call_problem(struct call *call, enum problem problem);
 /* The same with the cause, in English, behind the detail. */
 void call_problem_because(struct call *call, enum problem problem, const char *cause);
 void call_faults(struct call *call, const struct faults *faults);
+void call_problem_faults(struct call *call, enum problem problem, const struct faults *faults);
 void call_not_allowed(struct call *call, const char *allow);
 void call_options(struct call *call, const char *allow);
 /* Logs what failed inside, under the call's id, and answers 500. */

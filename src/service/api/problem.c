@@ -1,10 +1,12 @@
 /* The table of everything that can be wrong. */
 #include "service/api/problem.h"
 
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/check.h"
 #include "io/net/http_head.h"
 
@@ -20,6 +22,11 @@ static const struct words problems[PROBLEM_COUNT] = {
                              "Bad request",
                              {"İstek, geçerli bir HTTP/1.1 isteği değil.",
                               "The request is not valid HTTP/1.1."}},
+    [PROBLEM_INVALID_QUERY] = {400,
+                               "invalid_query",
+                               "Bad request",
+                               {"Adresteki sorgu parametreleri geçersiz.",
+                                "The query parameters of the address are not valid."}},
     [PROBLEM_TOO_SLOW] = {408,
                           "request_timeout",
                           "Request timeout",
@@ -145,30 +152,39 @@ static const struct words problems[PROBLEM_COUNT] = {
                           {"Sunucu kapanıyor.", "The server is stopping."}},
 };
 
+/* What a field is: its name stands before these words. */
 static const struct words fault_words[FAULT_COUNT] = {
-    [FAULT_REQUIRED] = {0, "required", "", {"Bu alan gerekli", "This field is required"}},
-    [FAULT_UNKNOWN_FIELD] = {0, "unknown_field", "", {"Böyle bir alan yok", "No such field"}},
-    [FAULT_WRONG_TYPE] = {0,
-                          "wrong_type",
-                          "",
-                          {"Değerin türü yanlış", "The value has the wrong type"}},
+    [FAULT_REQUIRED] = {0, "required", "", {"eksik", "is missing"}},
+    [FAULT_UNKNOWN_FIELD] = {0,
+                             "unknown_field",
+                             "",
+                             {"bilinen bir alan değil", "is not a known field"}},
+    [FAULT_UNKNOWN_PARAMETER] = {0,
+                                 "unknown_parameter",
+                                 "",
+                                 {"bu adresin bir sorgu parametresi değil",
+                                  "is not a query parameter of this address"}},
+    [FAULT_WRONG_TYPE] = {0, "wrong_type", "", {"yanlış türde", "has the wrong type"}},
     [FAULT_OUT_OF_RANGE] = {0,
                             "out_of_range",
                             "",
-                            {"Değer izin verilen aralığın dışında", "The value is out of range"}},
-    [FAULT_INVALID] = {0, "invalid", "", {"Değer geçersiz", "The value is not valid"}},
-    [FAULT_NOT_FOUND] = {0, "not_found", "", {"Borsada bulunamadı", "Not found at the venue"}},
-    [FAULT_DUPLICATE] = {0, "duplicate", "", {"Birden çok kez verilmiş", "Given more than once"}},
+                            {"izin verilen aralığın dışında", "is out of range"}},
+    [FAULT_INVALID] = {0, "invalid", "", {"geçersiz", "is not valid"}},
+    [FAULT_NOT_FOUND] = {0, "not_found", "", {"borsada bulunamadı", "was not found at the venue"}},
+    [FAULT_DUPLICATE] = {0,
+                         "duplicate",
+                         "",
+                         {"birden çok kez verilmiş", "is given more than once"}},
     [FAULT_CONFLICT] = {0,
                         "conflict",
                         "",
-                        {"Diğer değerlerle uyuşmuyor", "Does not fit the other values"}},
+                        {"diğer değerlerle uyuşmuyor", "does not fit the other values"}},
     [FAULT_LIVE_DISABLED] = {0,
                              "live_disabled",
                              "",
-                             {"Gerçek emirler bu sunucuda kapalı",
-                              "Live trading is not enabled on this server"}},
-    [FAULT_UNSUPPORTED] = {0, "unsupported", "", {"Desteklenmiyor", "Not supported"}},
+                             {"kabul edilmedi: gerçek emirler bu sunucuda kapalı",
+                              "was refused: live trading is not enabled on this server"}},
+    [FAULT_UNSUPPORTED] = {0, "unsupported", "", {"desteklenmiyor", "is not supported"}},
 };
 
 int problem_status(enum problem problem)
@@ -209,26 +225,76 @@ const char *fault_code(enum fault fault)
     return fault_words[fault].code;
 }
 
-const char *fault_detail(enum fault fault, enum language language)
+void faults_add(struct faults *faults, const char *field, enum fault fault, const char *sent,
+                const char *turkish, const char *english, ...)
 {
+    const bool is_turkish = faults->language == LANGUAGE_TURKISH;
+    char want[FAULT_DETAIL_SIZE];
+    va_list args;
     CHECK(fault < FAULT_COUNT);
-    return fault_words[fault].detail[language];
-}
-
-enum fault fault_from_code(const char *code)
-{
-    for (unsigned i = 0; i < FAULT_COUNT; i++)
-        if (strcmp(fault_words[i].code, code) == 0) return (enum fault)i;
-    return FAULT_INVALID;
-}
-
-void faults_add(struct faults *faults, const char *field, enum fault fault, const char *note)
-{
     if (faults->count == FAULTS_MAX) return;
-    snprintf(faults->items[faults->count].field, FAULT_FIELD_SIZE, "%s", field);
-    snprintf(faults->items[faults->count].note, FAULT_NOTE_SIZE, "%s", note);
-    faults->items[faults->count].fault = fault;
-    faults->count++;
+    char *name = faults->items[faults->count].field;
+    char *detail = faults->items[faults->count].detail;
+    va_start(args, english);
+    vsnprintf(want, sizeof want, is_turkish ? turkish : english, args);
+    va_end(args);
+    excerpt_write(slice_of(field), name, FAULT_FIELD_SIZE);
+    struct buffer text = {.limit = 2 * FAULT_DETAIL_SIZE};
+    buffer_printf(&text, "%s %s", name, fault_words[fault].detail[faults->language]);
+    if (*sent) buffer_printf(&text, is_turkish ? " (gönderilen: %s)" : " (sent: %s)", sent);
+    buffer_printf(&text, ". %s", want);
+    excerpt_write(buffer_slice(&text), detail, FAULT_DETAIL_SIZE);
+    buffer_deinit(&text);
+    faults->items[faults->count++].fault = fault;
+}
+
+/* The bytes of the character at the start of text; 1 where it is none. */
+static size_t character_size(struct slice text)
+{
+    const unsigned char c = (unsigned char)text.data[0];
+    const size_t size = c < 0xc0 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    return size <= text.size ? size : 1;
+}
+
+/* What must not reach a terminal or a page as it is; 0 for all else. */
+static unsigned unsafe_character(const char *at, size_t size)
+{
+    const unsigned char *c = (const unsigned char *)at;
+    if (size == 1) return c[0] < 0x20 || c[0] == 0x7f ? c[0] : 0;
+    if (size == 2 && c[0] == 0xc2 && c[1] < 0xa0) return c[1];
+    if (size != 3 || c[0] != 0xe2) return 0;
+    const unsigned code = 0x2000 + ((c[1] & 0x3fu) << 6) + (c[2] & 0x3fu);
+    const bool turns = code == 0x200e || code == 0x200f || (code >= 0x202a && code <= 0x202e) ||
+                       (code >= 0x2066 && code <= 0x2069);
+    return turns || code == 0x2028 || code == 0x2029 ? code : 0;
+}
+
+void excerpt_write(struct slice text, char *out, size_t size)
+{
+    static const char more[] = "…";
+    size_t used = 0, cut = 0; /* cut: where "…" still fits */
+    CHECK(size >= 8);
+    while (text.size > 0) {
+        char escaped[8];
+        size_t step = character_size(text);
+        const size_t taken = step;
+        const char *bytes = text.data;
+        const unsigned code = unsafe_character(bytes, step);
+        if (code) {
+            step = (size_t)snprintf(escaped, sizeof escaped, "\\u%04x", code & 0xffffu);
+            bytes = escaped;
+        }
+        if (used + step >= size) {
+            memcpy(out + cut, more, sizeof more);
+            return;
+        }
+        memcpy(out + used, bytes, step);
+        used += step;
+        if (used + sizeof more <= size) cut = used;
+        text.data += taken;
+        text.size -= taken;
+    }
+    out[used] = '\0';
 }
 
 /* "tr", "tr-TR" and the like. */

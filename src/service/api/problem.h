@@ -4,6 +4,8 @@
 #ifndef SERVICE_API_PROBLEM_H
 #define SERVICE_API_PROBLEM_H
 
+#include <stddef.h>
+
 #include "base/slice.h"
 
 enum language { LANGUAGE_TURKISH, LANGUAGE_ENGLISH };
@@ -13,6 +15,7 @@ enum problem {
     PROBLEM_TOO_DEEP,
     PROBLEM_BAD_TARGET,
     PROBLEM_BAD_REQUEST,
+    PROBLEM_INVALID_QUERY,
     PROBLEM_NOT_LOCAL,
     PROBLEM_NOT_FOUND,
     PROBLEM_UNKNOWN_VENUE,
@@ -41,6 +44,7 @@ enum problem {
 enum fault {
     FAULT_REQUIRED,
     FAULT_UNKNOWN_FIELD,
+    FAULT_UNKNOWN_PARAMETER,
     FAULT_WRONG_TYPE,
     FAULT_OUT_OF_RANGE,
     FAULT_INVALID,
@@ -52,15 +56,22 @@ enum fault {
     FAULT_COUNT
 };
 
-enum { FAULT_FIELD_SIZE = 96, FAULT_NOTE_SIZE = 160, FAULTS_MAX = 64 };
+enum {
+    FAULT_FIELD_SIZE = 96,
+    FAULT_SENT_SIZE = 64, /* as much of a refused value as is shown again */
+    FAULT_DETAIL_SIZE = 512,
+    FAULTS_MAX = 32,
+};
 
-/* Faults of one request; those past FAULTS_MAX are not listed. */
+/* Faults of one request, in words of one language; those past FAULTS_MAX are not listed. */
 struct faults {
+    enum language language;
     unsigned count;
     struct {
         char field[FAULT_FIELD_SIZE];
         enum fault fault;
-        char note[FAULT_NOTE_SIZE]; /* what is wanted, in symbols rather than words: "0..50" */
+        /* Whole sentences: the field, what is wrong with it, what was sent, what to send. */
+        char detail[FAULT_DETAIL_SIZE];
     } items[FAULTS_MAX];
 };
 
@@ -72,11 +83,16 @@ const char *problem_title(enum problem problem);
 const char *problem_detail(enum problem problem, enum language language);
 
 const char *fault_code(enum fault fault);
-const char *fault_detail(enum fault fault, enum language language);
-/* Of a code of strategy_params. */
-enum fault fault_from_code(const char *code);
 
-void faults_add(struct faults *faults, const char *field, enum fault fault, const char *note);
+/* sent: what came, as excerpt_write gives it; "" where nothing did. The last part is a sentence
+ * that says what to send instead: a format in both languages, for the same arguments. */
+void faults_add(struct faults *faults, const char *field, enum fault fault, const char *sent,
+                const char *turkish, const char *english, ...)
+    __attribute__((format(printf, 5, 7), format(printf, 6, 7)));
+
+/* Copies UTF-8 for showing: control characters and those that turn the direction of writing as
+ * \uXXXX, and "…" in place of what does not fit. size: at least 8. */
+void excerpt_write(struct slice text, char *out, size_t size);
 
 /* The first of tr and en that an Accept-Language header prefers (RFC 9110 12.5.4); `otherwise` when
  * it names neither. */

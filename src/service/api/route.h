@@ -9,6 +9,8 @@
 
 enum { QUERY_MAX = 3 };
 
+struct listing;
+
 /* Parameters of a query, for the OpenAPI document. */
 struct query_parameter {
     const char *name;
@@ -28,6 +30,8 @@ struct route {
     int status;               /* of a good answer */
     int other_status;         /* answers with the same schema; 0: none */
     struct query_parameter query[QUERY_MAX];
+    /* Of history_list: writes a page of items, newest first. */
+    enum err (*list)(struct listing *list, const struct store_page *page);
     bool open; /* answered to anybody, local or not */
 };
 
@@ -56,7 +60,6 @@ void market_ticker(struct call *call, const struct http_request *request);
 void market_trades(struct call *call, const struct http_request *request);
 void market_candles(struct call *call, const struct http_request *request);
 /* routes_bot.c */
-void bot_list(struct call *call, const struct http_request *request);
 void bot_create(struct call *call, const struct http_request *request);
 void bot_get(struct call *call, const struct http_request *request);
 void bot_start(struct call *call, const struct http_request *request);
@@ -65,20 +68,13 @@ void bot_state(struct call *call, const struct http_request *request);
 void bot_why(struct call *call, const struct http_request *request);
 void bot_strategies(struct call *call, const struct http_request *request);
 /* routes_history.c */
-void history_orders(struct call *call, const struct http_request *request);
-void history_fills(struct call *call, const struct http_request *request);
-void history_trades(struct call *call, const struct http_request *request);
+void history_list(struct call *call, const struct http_request *request);
 void history_positions(struct call *call, const struct http_request *request);
+enum err list_bots(struct listing *list, const struct store_page *page);
+enum err list_orders(struct listing *list, const struct store_page *page);
+enum err list_fills(struct listing *list, const struct store_page *page);
+enum err list_trades(struct listing *list, const struct store_page *page);
 
-/* ---- reading what a request asks; a fault is added and false returned where it is wrong ---- */
-
-bool query_u64(const struct http_request *request, const char *name, uint64_t *value,
-               struct faults *faults);
-/* `limit`: 1..max, `standard` where it is absent. */
-bool query_limit(const struct http_request *request, const char *name, uint32_t max,
-                 uint32_t standard, uint32_t *value, struct faults *faults);
-/* A list's page: limit, cursor, bot_id. */
-bool query_page(const struct http_request *request, struct store_page *page, struct faults *faults);
 /* False where text is not a whole number above 0. */
 bool parse_id(const char *text, uint64_t *id);
 

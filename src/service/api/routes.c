@@ -1,7 +1,6 @@
 /* Every route, in one table. */
 #include "service/api/route.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -54,7 +53,8 @@ const struct route routes[] = {
                 false}}},
     {"GET", "/api/v1/strategies", "strategies", "Strategies and their parameters", bot_strategies,
      "StrategyList", .status = 200},
-    {"GET", "/api/v1/bots", "bots", "My bots, newest first", bot_list, "BotList", .status = 200,
+    {"GET", "/api/v1/bots", "bots", "My bots, newest first", history_list, "BotList",
+     .list = list_bots, .status = 200,
      .query = {LIMIT_QUERY, {"cursor", "{\"type\":\"string\"}", false}}},
     {"POST", "/api/v1/bots", "bot_create", "Make a bot; it is stopped at first", bot_create, "Bot",
      .body_schema = "NewBot", .status = 201},
@@ -69,12 +69,12 @@ const struct route routes[] = {
      "DecisionList", .status = 200,
      .query = {{"limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":50,\"default\":50}",
                 false}}},
-    {"GET", "/api/v1/orders", "orders", "Orders of my bots, newest first", history_orders,
-     "OrderList", .status = 200, .query = PAGE_QUERY},
-    {"GET", "/api/v1/fills", "fills", "Fills of my bots' orders, newest first", history_fills,
-     "FillList", .status = 200, .query = PAGE_QUERY},
-    {"GET", "/api/v1/trades", "trades", "My closed round trips, newest first", history_trades,
-     "TradeList", .status = 200, .query = PAGE_QUERY},
+    {"GET", "/api/v1/orders", "orders", "Orders of my bots, newest first", history_list,
+     "OrderList", .list = list_orders, .status = 200, .query = PAGE_QUERY},
+    {"GET", "/api/v1/fills", "fills", "Fills of my bots' orders, newest first", history_list,
+     "FillList", .list = list_fills, .status = 200, .query = PAGE_QUERY},
+    {"GET", "/api/v1/trades", "trades", "My closed round trips, newest first", history_list,
+     "TradeList", .list = list_trades, .status = 200, .query = PAGE_QUERY},
     {"GET", "/api/v1/positions", "positions", "Open positions of my bots", history_positions,
      "PositionList", .status = 200, .query = PAGE_QUERY},
 };
@@ -128,39 +128,4 @@ static bool parse_u64(const char *text, uint64_t *value)
 bool parse_id(const char *text, uint64_t *id)
 {
     return parse_u64(text, id) && *id > 0;
-}
-
-bool query_u64(const struct http_request *request, const char *name, uint64_t *value,
-               struct faults *faults)
-{
-    char text[32];
-    const enum err err = url_query_get(request->query, name, text, sizeof text);
-    if (err == ERR_NOT_FOUND) return true;
-    if (err == OK && parse_id(text, value)) return true;
-    faults_add(faults, name, FAULT_INVALID, "");
-    return false;
-}
-
-bool query_limit(const struct http_request *request, const char *name, uint32_t max,
-                 uint32_t standard, uint32_t *value, struct faults *faults)
-{
-    uint64_t asked = standard;
-    char range[32];
-    char text[32];
-    const enum err err = url_query_get(request->query, name, text, sizeof text);
-    const bool good = err == ERR_NOT_FOUND ||
-                      (err == OK && parse_u64(text, &asked) && asked >= 1 && asked <= max);
-    *value = (uint32_t)asked;
-    if (good) return true;
-    snprintf(range, sizeof range, "1..%u", max);
-    faults_add(faults, name, FAULT_OUT_OF_RANGE, range);
-    return false;
-}
-
-bool query_page(const struct http_request *request, struct store_page *page, struct faults *faults)
-{
-    *page = (struct store_page){.user_id = API_USER};
-    const bool limit = query_limit(request, "limit", STORE_PAGE_MAX, 50, &page->limit, faults);
-    const bool cursor = query_u64(request, "cursor", &page->before_id, faults);
-    return query_u64(request, "bot_id", &page->bot_id, faults) && limit && cursor;
 }

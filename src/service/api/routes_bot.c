@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 #include "service/api/bot_form.h"
+#include "service/api/json_body.h"
+#include "service/api/query.h"
 #include "service/api/route.h"
 #include "service/api/views.h"
 
@@ -24,48 +26,6 @@ void bot_strategies(struct call *call, const struct http_request *request)
 }
 
 /* ---- looking ---- */
-
-struct bot_listing {
-    struct call *call;
-    uint64_t last_id;
-    uint32_t count;
-};
-
-static void on_bot(void *user, const struct store_bot *bot)
-{
-    struct bot_listing *list = user;
-    view_bot(&list->call->json, bot, board_bot(&list->call->api->board, bot->id));
-    list->last_id = bot->id;
-    list->count++;
-}
-
-void bot_list(struct call *call, const struct http_request *request)
-{
-    struct json_writer *w = &call->json;
-    struct bot_listing list = {.call = call};
-    struct faults faults = {0};
-    struct store_page page;
-    if (!query_page(request, &page, &faults)) {
-        call_faults(call, &faults);
-        return;
-    }
-    writer_open(w, NULL, '{');
-    writer_open(w, "items", '[');
-    if (store_read_bots(call->api->reader, &page, on_bot, &list) != OK) {
-        call_failed(call, "bots", err_text());
-        return;
-    }
-    writer_close(w, ']');
-    if (list.count == page.limit) {
-        char cursor[24];
-        snprintf(cursor, sizeof cursor, "%llu", (unsigned long long)list.last_id);
-        writer_text(w, "next_cursor", cursor);
-    } else {
-        writer_null(w, "next_cursor");
-    }
-    writer_close(w, '}');
-    call_send(call, 200);
-}
 
 static bool read_bot(struct call *call, uint64_t bot_id, struct store_bot *bot)
 {
@@ -112,7 +72,7 @@ void bot_why(struct call *call, const struct http_request *request)
 {
     const struct board *board = &call->api->board;
     struct json_writer *w = &call->json;
-    struct faults faults = {0};
+    struct faults faults = {.language = call->language};
     struct store_bot bot;
     if (!query_limit(request, "limit", BOARD_DECISIONS, BOARD_DECISIONS, &call->limit, &faults)) {
         call_faults(call, &faults);
@@ -146,7 +106,10 @@ static void on_created(void *user, const struct desk_answer *answer)
         call_send(call, 201);
         return;
     case ERR_NOT_FOUND:
-        faults_add(&form->faults, "symbols", FAULT_NOT_FOUND, "");
+        faults_add(&form->faults, "symbols", FAULT_NOT_FOUND, "",
+                   "GET /api/v1/symbols/spot?venue=%s listesinden semboller gönderin.",
+                   "Send symbols that GET /api/v1/symbols/spot?venue=%s lists.",
+                   venue_name((enum venue)form->bot.venue));
         call_faults(call, &form->faults);
         return;
     case ERR_INVALID: call_problem_because(call, PROBLEM_BOT_REFUSED, answer->text); return;
@@ -161,7 +124,10 @@ static void on_symbols(void *user, const struct desk_answer *answer)
     struct call *call = user;
     struct bot_form *form = call->state;
     if (answer->err == ERR_UNSUPPORTED) {
-        faults_add(&form->faults, "venue", FAULT_UNSUPPORTED, "GET /api/v1/venues");
+        faults_add(&form->faults, "venue", FAULT_UNSUPPORTED,
+                   venue_name((enum venue)form->bot.venue),
+                   "GET /api/v1/venues listesinden bir borsa gönderin.",
+                   "Send a venue that GET /api/v1/venues lists.");
     } else if (answer->err) {
         call_problem(call, PROBLEM_MARKET_NOT_READY);
         return;
@@ -186,9 +152,9 @@ void bot_create(struct call *call, const struct http_request *request)
     CHECK(form);
     call->state = form;
     const enum problem problem =
-        bot_form_read(form, request->body, call->api->options.live_enabled);
+        bot_form_read(form, request->body, call->api->options.live_enabled, call->language);
     if (problem != PROBLEM_COUNT) {
-        call_problem(call, problem);
+        call_problem_faults(call, problem, &form->faults);
         return;
     }
     if (!form->venue_is_known || !form->symbols_are_known) {
@@ -239,27 +205,27 @@ static void on_stopped(void *user, const struct desk_answer *answer)
     steered(user, answer, DESK_BOT_STOP);
 }
 
-/* The body may be empty or {}. */
-static bool is_empty(struct slice body)
+/* The body may be empty or {}; false when the answer is given already. */
+static bool is_bare(struct call *call, struct slice body)
 {
-    char kept[3] = "";
-    size_t count = 0;
-    for (size_t i = 0; i < body.size; i++) {
-        if (strchr(" \t\r\n", body.data[i])) continue;
-        if (count == 2) return false;
-        kept[count++] = body.data[i];
-    }
-    return count == 0 || strcmp(kept, "{}") == 0;
+    struct faults faults = {.language = call->language};
+    json_t *object;
+    if (body.size == 0) return true;
+    const enum problem problem = json_body_read(body, &object, &faults);
+    json_body_known(&faults, object, "", NULL, 0);
+    json_decref(object);
+    if (problem != PROBLEM_COUNT)
+        call_problem_faults(call, problem, &faults);
+    else if (faults.count)
+        call_faults(call, &faults);
+    return faults.count == 0;
 }
 
 static void steer(struct call *call, const struct http_request *request,
                   enum desk_request_kind kind)
 {
     struct store_bot bot;
-    if (!is_empty(request->body)) {
-        call_problem(call, PROBLEM_NOT_JSON);
-        return;
-    }
+    if (!is_bare(call, request->body)) return;
     if (!find_bot(call, &bot)) return;
     call->bot_id = bot.id;
     struct desk_request ask = {.kind = (uint8_t)kind,

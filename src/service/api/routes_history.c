@@ -1,11 +1,13 @@
 /* Lists out of the store, and the positions that are open. */
 #include <stdio.h>
 
+#include "service/api/query.h"
 #include "service/api/route.h"
 #include "service/api/views.h"
 
 /* A list on its way from the store into an answer. */
 struct listing {
+    struct call *call;
     struct json_writer *w;
     uint64_t last_id;
     uint32_t count;
@@ -15,12 +17,13 @@ static struct listing list_open(struct call *call)
 {
     writer_open(&call->json, NULL, '{');
     writer_open(&call->json, "items", '[');
-    return (struct listing){.w = &call->json};
+    return (struct listing){.call = call, .w = &call->json};
 }
 
 /* A full page may have another behind it. */
-static void list_send(struct call *call, const struct listing *list, uint32_t limit, enum err err)
+static void list_send(const struct listing *list, uint32_t limit, enum err err)
 {
+    struct call *call = list->call;
     char cursor[24];
     if (err) {
         call_failed(call, call->route->id, err_text());
@@ -33,67 +36,77 @@ static void list_send(struct call *call, const struct listing *list, uint32_t li
     call_send(call, 200);
 }
 
+/* The page that is asked for; false when the answer is given already. */
+static bool read_page(struct call *call, const struct http_request *request,
+                      struct store_page *page)
+{
+    struct faults faults = {.language = call->language};
+    if (query_page(request, page, &faults)) return true;
+    call_faults(call, &faults);
+    return false;
+}
+
+static void list_count(struct listing *list, uint64_t id)
+{
+    list->last_id = id;
+    list->count++;
+}
+
+static void on_bot(void *user, const struct store_bot *bot)
+{
+    struct listing *list = user;
+    view_bot(list->w, bot, board_bot(&list->call->api->board, bot->id));
+    list_count(list, bot->id);
+}
+
 static void on_order(void *user, const struct store_order *order)
 {
     struct listing *list = user;
     view_order(list->w, order);
-    list->last_id = order->order.id;
-    list->count++;
+    list_count(list, order->order.id);
 }
 
 static void on_fill(void *user, const struct store_fill *fill)
 {
     struct listing *list = user;
     view_fill(list->w, fill);
-    list->last_id = fill->id;
-    list->count++;
+    list_count(list, fill->id);
 }
 
 static void on_trip(void *user, const struct store_round_trip *trip)
 {
     struct listing *list = user;
     view_round_trip(list->w, trip);
-    list->last_id = trip->id;
-    list->count++;
+    list_count(list, trip->id);
 }
 
-void history_orders(struct call *call, const struct http_request *request)
+enum err list_bots(struct listing *list, const struct store_page *page)
 {
-    struct faults faults = {0};
-    struct store_page page;
-    if (!query_page(request, &page, &faults)) {
-        call_faults(call, &faults);
-        return;
-    }
-    struct listing list = list_open(call);
-    const enum err err = store_read_orders(call->api->reader, &page, on_order, &list);
-    list_send(call, &list, page.limit, err);
+    return store_read_bots(list->call->api->reader, page, on_bot, list);
 }
 
-void history_fills(struct call *call, const struct http_request *request)
+enum err list_orders(struct listing *list, const struct store_page *page)
 {
-    struct faults faults = {0};
-    struct store_page page;
-    if (!query_page(request, &page, &faults)) {
-        call_faults(call, &faults);
-        return;
-    }
-    struct listing list = list_open(call);
-    const enum err err = store_read_fills(call->api->reader, &page, on_fill, &list);
-    list_send(call, &list, page.limit, err);
+    return store_read_orders(list->call->api->reader, page, on_order, list);
 }
 
-void history_trades(struct call *call, const struct http_request *request)
+enum err list_fills(struct listing *list, const struct store_page *page)
 {
-    struct faults faults = {0};
+    return store_read_fills(list->call->api->reader, page, on_fill, list);
+}
+
+enum err list_trades(struct listing *list, const struct store_page *page)
+{
+    return store_read_round_trips(list->call->api->reader, page, on_trip, list);
+}
+
+void history_list(struct call *call, const struct http_request *request)
+{
     struct store_page page;
-    if (!query_page(request, &page, &faults)) {
-        call_faults(call, &faults);
-        return;
-    }
+    if (!read_page(call, request, &page)) return;
     struct listing list = list_open(call);
-    const enum err err = store_read_round_trips(call->api->reader, &page, on_trip, &list);
-    list_send(call, &list, page.limit, err);
+    const enum err err = call->route->list(&list, &page);
+    list_send(&list, page.limit, err);
 }
 
 /* Writes a bot's open positions from leg `first` on;
@@ -110,8 +123,7 @@ static bool list_bot(struct listing *list, const struct board *board, const stru
         writer_text(list->w, "venue", venue_name((enum venue)m->rules.venue));
         view_position(list->w, m, &bot->legs[i]);
         writer_close(list->w, '}');
-        list->last_id = bot->id * BOT_SYMBOLS_MAX + i;
-        list->count++;
+        list_count(list, bot->id * BOT_SYMBOLS_MAX + i);
     }
     return true;
 }
@@ -120,12 +132,8 @@ static bool list_bot(struct listing *list, const struct board *board, const stru
 void history_positions(struct call *call, const struct http_request *request)
 {
     const struct board *board = &call->api->board;
-    struct faults faults = {0};
     struct store_page page;
-    if (!query_page(request, &page, &faults)) {
-        call_faults(call, &faults);
-        return;
-    }
+    if (!read_page(call, request, &page)) return;
     struct listing list = list_open(call);
     const uint64_t start = page.before_id ? page.before_id + 1 : 0;
     bool more = false;
@@ -137,5 +145,5 @@ void history_positions(struct call *call, const struct http_request *request)
         more = !list_bot(&list, board, bot, leg, page.limit);
         if (more) break;
     }
-    list_send(call, &list, more ? list.count : list.count + 1, OK);
+    list_send(&list, more ? list.count : list.count + 1, OK);
 }

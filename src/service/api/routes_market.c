@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "io/net/url.h"
+#include "service/api/query.h"
 #include "service/api/route.h"
 #include "service/api/views.h"
 
@@ -54,11 +55,13 @@ static void on_symbols(void *user, const struct desk_answer *answer)
 void market_symbols(struct call *call, const struct http_request *request)
 {
     struct desk_request ask = {.kind = DESK_SYMBOLS, .on_answer = on_symbols};
-    struct faults faults = {0};
+    struct faults faults = {.language = call->language};
     char name[32] = "";
     enum venue venue;
     if (url_query_get(request->query, "venue", name, sizeof name) == ERR_NOT_FOUND) {
-        faults_add(&faults, "venue", FAULT_REQUIRED, "");
+        faults_add(&faults, "venue", FAULT_REQUIRED, "",
+                   "GET /api/v1/venues listesinden bir ad gönderin, örneğin ?venue=sim.",
+                   "Send a name that GET /api/v1/venues lists, such as ?venue=sim.");
         call_faults(call, &faults);
         return;
     }
@@ -163,7 +166,7 @@ static void with_market(struct call *call,
 
 void market_book(struct call *call, const struct http_request *request)
 {
-    struct faults faults = {0};
+    struct faults faults = {.language = call->language};
     if (!query_limit(request, "levels", PUBLISH_LEVELS, LEVELS_STANDARD, &call->limit, &faults))
         call_faults(call, &faults);
     else
@@ -178,7 +181,7 @@ void market_ticker(struct call *call, const struct http_request *request)
 
 void market_trades(struct call *call, const struct http_request *request)
 {
-    struct faults faults = {0};
+    struct faults faults = {.language = call->language};
     if (!query_limit(request, "limit", BOARD_TAPE, PRINTS_STANDARD, &call->limit, &faults))
         call_faults(call, &faults);
     else
@@ -209,14 +212,13 @@ static void on_candles(void *user, const struct desk_answer *answer)
 
 void market_candles(struct call *call, const struct http_request *request)
 {
-    struct faults faults = {0};
-    char name[16] = "";
+    struct faults faults = {.language = call->language};
+    char name[16] = "", sent[FAULT_SENT_SIZE];
     const enum err err = url_query_get(request->query, "timeframe", name, sizeof name);
-    if (err == ERR_NOT_FOUND)
-        faults_add(&faults, "timeframe", FAULT_REQUIRED, "");
-    else if (err || !timeframe_parse(name, &call->timeframe))
-        faults_add(&faults, "timeframe", FAULT_INVALID,
-                   "1s 1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d");
+    if (err || !timeframe_parse(name, &call->timeframe))
+        faults_add(&faults, "timeframe", err == ERR_NOT_FOUND ? FAULT_REQUIRED : FAULT_INVALID,
+                   query_sent(request, "timeframe", sent), "Şunlardan birini gönderin: %s.",
+                   "Send one of: %s.", "1s, 1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 6h, 8h, 12h, 1d");
     query_limit(request, "limit", CANDLES_MAX, CANDLES_STANDARD, &call->limit, &faults);
     if (faults.count) {
         call_faults(call, &faults);

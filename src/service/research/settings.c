@@ -219,11 +219,10 @@ enum err settings_capital(struct backtest_config *c, const char *text)
 enum err settings_check(const struct backtest_config *c)
 {
     const struct strategy_type *type = strategy_type((enum strategy_kind)c->bot.strategy);
-    const char *conflict = type->conflict(c->bot.params);
+    const struct param_order *conflict = type->conflict(c->bot.params);
     if (conflict)
-        return err_set(ERR_INVALID,
-                       "%s does not fit the other parameters of %s: it must be smaller", conflict,
-                       type->name);
+        return err_set(ERR_INVALID, "%s must be smaller than %s (strategy %s)", conflict->smaller,
+                       conflict->larger, type->name);
     if (c->bot.sizing_kind == SIZING_RISK && c->bot.risk.stop_loss_ppm == 0)
         return err_set(ERR_INVALID, "sizing=risk needs a stop_loss_pct above 0");
     return OK;

@@ -44,6 +44,10 @@ static void test_bot__is_created_started_and_stopped(void **state)
     assert_string_equal(answer_text(&a, "state"), "stopped");
     answer_free(&a);
     a = post(w, target, "{\"now\":true}");
+    assert_problem(&a, 422, "invalid_fields");
+    assert_string_equal(answer_text(&a, "errors.0.field"), "now");
+    answer_free(&a);
+    a = post(w, target, "stop");
     assert_problem(&a, 400, "not_json");
     answer_free(&a);
     a = post(w, "/api/v1/bots/77/start", "");
@@ -220,20 +224,161 @@ static void test_bot_form__all_errors_come_together(void **state)
     world_close(w);
 }
 
+static void expect_words(const struct answer *a, const char *field, const char *const *words)
+{
+    const char *detail = answer_text(a, "errors.0.detail");
+    if (strncmp(detail, field, strlen(field)) != 0) fail_msg("%s is not named: %s", field, detail);
+    for (; *words; words++)
+        if (!strstr(detail, *words)) fail_msg("%s: no '%s' in: %s", field, *words, detail);
+    /* Who shows the problem's detail alone shows the first fault too. */
+    assert_non_null(strstr(answer_text(a, "detail"), detail));
+}
+
+/* Each refusal names the field, what was sent, what is allowed and what to do. */
+static void test_bot_form__refusals_say_what_was_sent_and_what_to_send(void **state)
+{
+    static const struct {
+        const char *path, *value, *field;
+        const char *words[4];
+    } rows[] = {
+        {"name", "7", "name", {"(sent: 7)", "1 to 128 bytes", "\"first\""}},
+        {"name", NULL, "name", {"is missing", "Send a text"}},
+        {"name", "\"a\\nb\"", "name", {"(sent: \"a\\nb\")", "control characters"}},
+        {"venue", "\"kraken\"", "venue", {"\"kraken\"", "\"sim\" or \"binance\""}},
+        {"symbols", "\"BTCUSDT\"", "symbols", {"(sent: \"BTCUSDT\")", "[\"BTCUSDT\"]"}},
+        {"symbols", "[\"NOPE\"]", "symbols", {"(sent: NOPE)", "GET /api/v1/symbols"}},
+        {"symbols", "[\"BTCUSDT\",\"BTCTRY\"]", "symbols", {"BTCTRY", "same quote asset"}},
+        {"mode", "\"live\"", "mode", {"LIVE_TRADING_ENABLED=true"}},
+        {"mode", "true", "mode", {"wrong type", "(sent: true)", "\"paper\" or \"live\""}},
+        {"leverage", "5", "leverage", {"(sent: 5)", "Send 1"}},
+        {"capital", "10000", "capital", {"(sent: 10000)", "in quotes", "\"1000.50\""}},
+        {"capital", "\"1e3\"", "capital", {"(sent: \"1e3\")", "8 decimals", "no exponent"}},
+        {"capital", "\"-5\"", "capital", {"out of range", "\"-5\"", "above 0"}},
+        {"sizing", "[]", "sizing", {"(sent: [])", "{\"kind\":\"percent\",\"value\":\"10\"}"}},
+        {"sizing.kind", "\"all\"", "sizing.kind", {"\"all\"", "\"quantity\", \"quote\""}},
+        {"sizing.value", "\"101\"", "sizing.value", {"\"101\"", "up to 100"}},
+        {"sizing.extra", "1", "sizing.extra", {"(sent: 1)", "Leave it out", "kind, value"}},
+        {"risk.stop_loss_pct", "0.5", "risk.stop_loss_pct", {"0.5)", "0 to 50", "4 decimals"}},
+        {"risk.stop_loss_pct", "\"x\"", "risk.stop_loss_pct", {"\"x\"", "null switches"}},
+        {"risk.cooldown_s", "\"1\"", "risk.cooldown_s", {"(sent: \"1\")", "without quotes"}},
+        {"params", "[1]", "params", {"(sent: [1])", "{\"ema_fast\":"}},
+        {"params.ema_fast", "\"8\"", "params.ema_fast", {"\"8\"", "2 to 200", "without quotes"}},
+        {"params.ema_fast", "21", "params.ema_fast", {"(sent: 21)", "than ema_slow, which is 21"}},
+        {"params.rsi_oversold", "65", "params.rsi_oversold", {"(sent: 65)", "rsi_overbought"}},
+        {"params.rule", "\"x\"", "params.rule", {"\"x\"", "\"cross\""}},
+        {"params.magic", "{\"a\":[1]}", "params.magic", {"{\"a\":[1]}", "ema_fast, ema_slow"}},
+        {"timeframe", "\"7m\"", "timeframe", {"\"7m\"", "\"1s\", \"1m\""}},
+        {"hello", "1", "hello", {"not a known field", "name, venue, symbols"}},
+    };
+    struct world *w = open_english();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *body = bot_with(rows[i].path, rows[i].value);
+        struct answer a = post(w, "/api/v1/bots", body);
+        if (a.status != 422) fail_msg("%s: %s", body, a.text);
+        assert_string_equal(answer_text(&a, "errors.0.field"), rows[i].field);
+        expect_words(&a, rows[i].field, rows[i].words);
+        answer_free(&a);
+        free(body);
+    }
+    world_close(w);
+}
+
+static void test_bot_form__refusals_are_turkish_for_who_reads_turkish(void **state)
+{
+    struct world *w = open_english();
+    (void)state;
+    char *body = bot_with("capital", "10000");
+    struct answer a = ask(w, "POST", "/api/v1/bots",
+                          "Content-Type: application/json\r\nAccept-Language: tr\r\n", body);
+    assert_problem(&a, 422, "invalid_fields");
+    assert_string_equal(answer_text(&a, "errors.0.detail"),
+                        "capital yanlış türde (gönderilen: 10000). Tırnak içinde, 0'dan büyük ve "
+                        "en çok 8 ondalıklı bir sayı gönderin, örneğin \"1000.50\".");
+    answer_free(&a);
+    free(body);
+    world_close(w);
+}
+
+/* Values and names of any size and content come back short, whole in UTF-8, and harmless. */
+static void test_bot_form__hostile_texts_are_shown_short_and_escaped(void **state)
+{
+    struct world *w = open_english();
+    char long_text[4000], body[9000];
+    (void)state;
+    for (size_t shift = 0; shift < 4; shift++) {
+        size_t used = shift;
+        memset(long_text, 'a', shift);
+        while (used + 3 < sizeof long_text) {
+            memcpy(long_text + used, "€", 3);
+            used += 3;
+        }
+        long_text[used] = '\0';
+        snprintf(body, sizeof body, "{\"timeframe\":\"%s\",\"%s\":1}", long_text, long_text);
+        struct answer a = post(w, "/api/v1/bots", body);
+        assert_problem(&a, 422, "invalid_fields"); /* which jansson could read: it is UTF-8 */
+        assert_true(strlen(a.body) < 12000);
+        assert_non_null(strstr(a.body, "€…"));
+        answer_free(&a);
+    }
+    struct answer a = post(w, "/api/v1/bots", "{\"\xe2\x80\xae\x7f\":\"\xe2\x80\xae\"}");
+    assert_problem(&a, 422, "invalid_fields");
+    assert_string_equal(answer_text(&a, "errors.0.field"), "\\u202e\\u007f");
+    assert_null(strstr(a.body, "\xe2\x80\xae"));
+    answer_free(&a);
+    world_close(w);
+}
+
+static void test_json_body__what_cannot_be_read_is_refused_with_its_place(void **state)
+{
+    static const struct {
+        const char *body;
+        int status;
+        const char *code, *field, *fault, *words;
+    } rows[] = {
+        {"{\"a\":1,\"a\":2}", 422, "invalid_fields", "a", "duplicate", "Send it once"},
+        {"{\"risk\":{\"x\":1,\"\\u0078\":2}}", 422, "invalid_fields", "risk.\\u0078", "duplicate",
+         "more than once"},
+        {"{\"risk\":{\"x\":{}},\"b\":[{\"c\":0},{\"d\":1,\"d\":2}]}", 422, "invalid_fields",
+         "b[1].d", "duplicate", "once"},
+        {"{\"leverage\":99999999999999999999}", 422, "invalid_fields", "leverage", "out_of_range",
+         "64 bits"},
+        {"{\"risk\":{\"cooldown_s\":-99999999999999999999}}", 422, "invalid_fields",
+         "risk.cooldown_s", "out_of_range", "64 bits"},
+        {"{\"params\":{\"a\":1,\"rsi_oversold\":1e999}}", 422, "invalid_fields",
+         "params.rsi_oversold", "out_of_range", "exponent"},
+        {"{\"symbols\":[\"a\",1E400]}", 422, "invalid_fields", "symbols[1]", "out_of_range",
+         "too large"},
+        {"{\"name\":\"\\u0000\"}", 422, "invalid_fields", "name", "invalid", "\\u0000"},
+        {"{\"name\":\"a\xff\"}", 400, "not_json", "name", "invalid", "UTF-8"},
+        {"{\"name\":\"\xed\xa0\x80\"}", 400, "not_json", "name", "invalid", "UTF-8"},
+        {"{\"name\":\"\\ud800\"}", 400, "not_json", "name", "invalid", "line 1"},
+        {"{\"name\":\"a\",\n\"venue\":sim}", 400, "not_json", "venue", "invalid", "line 2"},
+        {"{\"name\":\"a\",}", 400, "not_json", "body", "invalid", "line 1"},
+        {"{\"name\":", 400, "not_json", "name", "invalid", "line 1"},
+        {"[1,{\"a\":2}]", 400, "not_json", "body", "wrong_type", "(sent: [1,{\"a\":2}])"},
+        {"{\"params\":{\"a\":[[[[[[[0]]]]]]]}}", 400, "json_too_deep", "params.a[0][0][0][0][0][0][0]",
+         "invalid", "8 levels"},
+        {"", 400, "not_json", "body", "invalid", ""},
+    };
+    struct world *w = open_english();
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct answer a = post(w, "/api/v1/bots", rows[i].body);
+        assert_problem(&a, rows[i].status, rows[i].code);
+        if (strcmp(answer_text(&a, "errors.0.field"), rows[i].field) != 0 ||
+            strcmp(answer_text(&a, "errors.0.code"), rows[i].fault) != 0 ||
+            !strstr(answer_text(&a, "errors.0.detail"), rows[i].words))
+            fail_msg("%s: %s", rows[i].body, a.text);
+        answer_free(&a);
+    }
+    world_close(w);
+}
+
 static void test_bot_form__broken_bodies_are_400(void **state)
 {
-    static const char *const bodies[] = {"",
-                                         "{",
-                                         "[]",
-                                         "null",
-                                         "7",
-                                         "{\"name\":\"a\",}",
-                                         "\x01",
-                                         "{\"a\":1,\"a\":2}",
-                                         "{\"name\":\"\xff\"}",
-                                         "{\"name\":\"\\u0000\"}",
-                                         "{\"a\":NaN}",
-                                         "{} {}"};
+    static const char *const bodies[] = {
+        "", "{", "[]", "null", "7", "{\"name\":\"a\",}", "\x01", "{\"a\":NaN}", "{} {}"};
     struct world *w = open_english();
     (void)state;
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
@@ -326,6 +471,10 @@ int main(void)
         cmocka_unit_test(test_bot__state_shows_positions_and_why),
         cmocka_unit_test(test_bot_form__each_field_is_checked),
         cmocka_unit_test(test_bot_form__all_errors_come_together),
+        cmocka_unit_test(test_bot_form__refusals_say_what_was_sent_and_what_to_send),
+        cmocka_unit_test(test_bot_form__refusals_are_turkish_for_who_reads_turkish),
+        cmocka_unit_test(test_bot_form__hostile_texts_are_shown_short_and_escaped),
+        cmocka_unit_test(test_json_body__what_cannot_be_read_is_refused_with_its_place),
         cmocka_unit_test(test_bot_form__broken_bodies_are_400),
         cmocka_unit_test(test_bot__risk_left_out_takes_the_standard_stop),
         cmocka_unit_test(test_bot__desk_refusals_become_clear_answers),
