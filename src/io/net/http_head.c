@@ -78,6 +78,19 @@ struct slice http_header_get(const struct http_headers *headers, const char *nam
     return (struct slice){0};
 }
 
+int64_t http_header_number(const struct http_headers *headers, const char *name)
+{
+    enum { DIGITS_MAX = 15 };
+    const struct slice text = http_header_get(headers, name);
+    int64_t value = 0;
+    if (text.size == 0 || text.size > DIGITS_MAX) return -1;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') return -1;
+        value = value * 10 + (text.data[i] - '0');
+    }
+    return value;
+}
+
 size_t http_header_count(const struct http_headers *headers, const char *name)
 {
     const struct slice wanted = slice_of(name);

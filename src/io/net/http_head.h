@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/slice.h"
@@ -39,6 +40,8 @@ enum err http_head_split(struct slice head, struct slice *line,
                          struct http_headers *headers) ERR_MUST_USE;
 /* The first value of a name, any case; data is NULL where there is none. */
 struct slice http_header_get(const struct http_headers *headers, const char *name);
+/* The first value of a name as a whole number of at most 15 digits; -1 where there is none. */
+int64_t http_header_number(const struct http_headers *headers, const char *name);
 size_t http_header_count(const struct http_headers *headers, const char *name);
 /* Whether a list such as "keep-alive, Upgrade" has the token, any case,
  * in any line of that name. */

@@ -11,7 +11,6 @@
 #include "base/check.h"
 #include "base/utf8.h"
 #include "io/net/url.h"
-#include "io/net/ws_handshake.h"
 
 enum { MASK_POOL_SIZE = 256, PING_WINDOW_MS = 1000 };
 
@@ -23,6 +22,7 @@ struct client {
     struct buffer head; /* of the answer, as far as it has come */
     char key[WS_KEY_SIZE];
     bool offers_deflate;
+    struct ws_refusal refusal;
     size_t mask_used;
     unsigned char masks[MASK_POOL_SIZE];
 };
@@ -197,6 +197,11 @@ size_t ws_pending(const struct ws *w)
     return conn_pending(w->conn);
 }
 
+struct ws_refusal ws_refusal(const struct ws *w)
+{
+    return w->client ? w->client->refusal : (struct ws_refusal){.retry_after_s = -1};
+}
+
 uint64_t ws_last_heard_ms(const struct ws *w)
 {
     return w->last_heard_ms;
@@ -275,6 +280,7 @@ static enum err client_prepare(struct ws *w, const struct url *url,
     client->head.limit = HTTP_HEAD_LIMIT + CONN_READ_SIZE;
     client->offers_deflate = options->deflate;
     client->mask_used = MASK_POOL_SIZE;
+    client->refusal.retry_after_s = -1;
     ws_key_make(client->key);
     return ws_request_write(&client->request, url, client->key, options->deflate, options->headers,
                             options->header_count);
@@ -302,8 +308,9 @@ static void dial_on_data(struct conn *c, struct slice bytes)
     if (head_size == 0) return;
 
     struct ws_agreement agreement;
-    const enum err e = ws_response_check((struct slice){head->data, head_size}, w->client->key,
-                                         w->client->offers_deflate, &agreement);
+    const enum err e =
+        ws_response_check((struct slice){head->data, head_size}, w->client->key,
+                          w->client->offers_deflate, &agreement, &w->client->refusal);
     if (e != OK) {
         drop(w, e, err_text());
         return;

@@ -39,6 +39,7 @@
 #include "io/net/http_server.h"
 #include "io/net/tls.h"
 #include "io/net/ws_codec.h"
+#include "io/net/ws_handshake.h"
 #include "io/net/ws_shared.h"
 
 #define WS_SERVER_MESSAGE_LIMIT ((size_t)64 << 10) /* from a client of ours: close 1009 */
@@ -92,6 +93,8 @@ bool ws_is_deflated(const struct ws *w);
 const char *ws_peer(const struct ws *w);
 /* Bytes waiting for the kernel. */
 size_t ws_pending(const struct ws *w);
+/* How the server refused our handshake, for on_close; status 0 where it did not. */
+struct ws_refusal ws_refusal(const struct ws *w);
 /* uv_now of the last bytes that came, of whatever kind; at first, of the making. */
 uint64_t ws_last_heard_ms(const struct ws *w);
 

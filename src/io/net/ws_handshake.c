@@ -14,6 +14,7 @@
 
 enum { KEY_BYTES = 16, STATUS_LINE_SHOWN = 120, AUTHORITY_SIZE = URL_HOST_SIZE + 16 };
 
+static int status_of(struct slice line);
 static bool header_is_ours(struct slice name);
 static bool key_is_valid(struct slice key);
 static bool deflate_take(const struct http_headers *headers, char answer[WS_DEFLATE_ANSWER_SIZE]);
@@ -61,16 +62,19 @@ enum err ws_request_write(struct buffer *out, const struct url *url, const char 
 }
 
 enum err ws_response_check(struct slice head, const char *key, bool deflate,
-                           struct ws_agreement *out)
+                           struct ws_agreement *out, struct ws_refusal *refusal)
 {
     struct slice line;
     struct http_headers headers;
+    *refusal = (struct ws_refusal){.retry_after_s = -1};
     const enum err e = http_head_split(head, &line, &headers);
     if (e != OK) return err_note(e, "while reading the answer to a WebSocket handshake");
     if (line.size < 12 || memcmp(line.data, "HTTP/1.1 ", 9) != 0) {
         return err_set(ERR_PARSE, "the answer to the WebSocket handshake is not HTTP/1.1");
     }
     if (memcmp(line.data + 9, "101", 3) != 0 || (line.size > 12 && line.data[12] != ' ')) {
+        *refusal =
+            (struct ws_refusal){status_of(line), http_header_number(&headers, "Retry-After")};
         const int shown = line.size < STATUS_LINE_SHOWN ? (int)line.size : STATUS_LINE_SHOWN;
         return err_set(ERR_INVALID, "the server refused the WebSocket: %.*s", shown, line.data);
     }
@@ -135,6 +139,17 @@ void ws_response_write(struct buffer *out, const struct http_request *request, b
         (struct ws_agreement){.deflate = deflate && deflate_take(&request->headers, answer)};
     if (agreement->deflate) buffer_printf(out, "Sec-WebSocket-Extensions: %s\r\n", answer);
     buffer_append_text(out, "\r\n");
+}
+
+/* The three digits behind "HTTP/1.1 "; 0 where there are none. */
+static int status_of(struct slice line)
+{
+    int status = 0;
+    for (size_t i = 9; i < 12; i++) {
+        if (line.data[i] < '0' || line.data[i] > '9') return 0;
+        status = status * 10 + (line.data[i] - '0');
+    }
+    return status;
 }
 
 static bool header_is_ours(struct slice name)

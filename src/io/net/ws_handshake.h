@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buffer.h"
 #include "base/err.h"
@@ -22,6 +23,12 @@ struct ws_agreement {
     bool takeover; /* the server's messages may refer to earlier ones */
 };
 
+/* How a server refused a handshake. */
+struct ws_refusal {
+    int status;            /* of its HTTP answer; 0: it did not refuse by an answer */
+    int64_t retry_after_s; /* its Retry-After; -1: none that is a number of seconds */
+};
+
 void ws_key_make(char key[WS_KEY_SIZE]);
 /* What the server must answer to a key. */
 void ws_accept_make(struct slice key, char out[WS_ACCEPT_SIZE]);
@@ -33,9 +40,9 @@ void ws_accept_make(struct slice key, char out[WS_ACCEPT_SIZE]);
 enum err ws_request_write(struct buffer *out, const struct url *url, const char *key, bool deflate,
                           const struct http_header *headers, size_t header_count) ERR_MUST_USE;
 /* Checks the head of the answer to a request with this key. ERR_INVALID: refused, with the status
- * line in the text; ERR_PARSE: not an answer to a WebSocket handshake. */
+ * line in the text and *refusal filled; ERR_PARSE: not an answer to a WebSocket handshake. */
 enum err ws_response_check(struct slice head, const char *key, bool deflate,
-                           struct ws_agreement *out) ERR_MUST_USE;
+                           struct ws_agreement *out, struct ws_refusal *refusal) ERR_MUST_USE;
 
 /* ---- server ---- */
 

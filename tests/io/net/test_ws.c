@@ -298,6 +298,39 @@ static void test_ws__refused_connection_is_told_by_on_close(void **state)
     world_deinit(&world);
 }
 
+static void test_ws__refused_handshake_tells_status_and_retry_after(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *retry_after;
+        int64_t retry_after_s;
+    } rows[] = {
+        {429, "7", 7},     {418, "259200", 259200}, {403, NULL, -1},
+        {451, "soon", -1}, {503, "", -1},           {429, "99999999999999999999", -1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct http_header header = {SLICE("Retry-After"), SLICE("")};
+        if (rows[i].retry_after) header.value = slice_of(rows[i].retry_after);
+        const struct http_response refusal = {.status = rows[i].status,
+                                              .content_type = "text/plain",
+                                              .headers = &header,
+                                              .header_count = rows[i].retry_after ? 1 : 0};
+        struct world world;
+        world_init(&world, NULL, 0);
+        world.refusal = &refusal;
+        struct side client;
+        client_start(&world, &client, "ws", &(struct ws_options){0});
+        assert_int_equal(ws_refusal(client.w).status, 0);
+        run_until(&world.loop, is_true, &client.is_closed);
+        assert_int_equal(client.err, ERR_INVALID);
+        assert_int_equal(client.refusal.status, rows[i].status);
+        assert_int_equal(client.refusal.retry_after_s, rows[i].retry_after_s);
+        side_deinit(&client);
+        world_deinit(&world);
+    }
+}
+
 static void test_ws__owner_that_left_hears_nothing(void **state)
 {
     (void)state;
@@ -385,6 +418,7 @@ int main(void)
         cmocka_unit_test(test_ws__lost_stream_is_1006),
         cmocka_unit_test(test_ws__bad_urls_and_headers_make_no_ws),
         cmocka_unit_test(test_ws__refused_connection_is_told_by_on_close),
+        cmocka_unit_test(test_ws__refused_handshake_tells_status_and_retry_after),
         cmocka_unit_test(test_ws__owner_that_left_hears_nothing),
         cmocka_unit_test(test_ws__wss_trusts_only_its_roots),
     };

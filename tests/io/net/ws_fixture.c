@@ -44,6 +44,7 @@ static void on_close(struct ws *w, uint16_t code, struct slice reason, enum err 
     s->is_closed = true;
     s->code = code;
     s->err = err;
+    s->refusal = ws_refusal(w);
     assert_true(slice_copy(reason, s->reason, sizeof s->reason));
     s->w = NULL;
 }
@@ -70,6 +71,10 @@ void side_deinit(struct side *s)
 static void on_request(const struct http_request *request, struct http_reply *reply)
 {
     struct world *world = request->user;
+    if (world->refusal) {
+        http_reply_send(reply, world->refusal);
+        return;
+    }
     assert_true(world->count < SIDE_LIMIT);
     struct side *s = &world->sides[world->count];
     *s = (struct side){.is_open = true, .echoes = true};

@@ -23,6 +23,7 @@ struct side {
     uint16_t code;
     enum err err;
     char reason[ERR_TEXT_SIZE];
+    struct ws_refusal refusal;
     unsigned message_count;
     enum ws_opcode opcode; /* of the last message */
     struct buffer message; /* the last */
@@ -33,8 +34,9 @@ struct side {
 struct world {
     uv_loop_t loop;
     struct http_server *server;
-    struct ws_options options;     /* of the server's ws */
-    struct side sides[SIDE_LIMIT]; /* of the server */
+    struct ws_options options;           /* of the server's ws */
+    const struct http_response *refusal; /* answers every handshake; NULL: they are taken */
+    struct side sides[SIDE_LIMIT];       /* of the server */
     unsigned count;
 };
 
