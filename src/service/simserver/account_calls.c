@@ -1,5 +1,6 @@
 /* The endpoints that tell an account about itself. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "service/simserver/simserver_internal.h"
 #include "service/simserver/wire_text.h"
@@ -27,6 +28,9 @@ bool call_order_status(struct call *c)
     const struct sim_order *o =
         sim_exchange_order(&c->server->exchange, c->account, instrument, order_id, client_id);
     if (!o) return call_reject(c, SIM_REJECT_NO_SUCH_ORDER);
+    const char *name = o->original_id[0] ? o->original_id : o->client_id;
+    if (client_id[0] && strcmp(name, client_id) != 0)
+        return call_refuse(c, 400, -2039, "Client order ID is not correct for this order ID.");
     text_order(c->out, &c->server->exchange, o);
     return true;
 }
@@ -187,7 +191,7 @@ bool call_my_trades(struct call *c)
         !read_from(c, "fromId", &q.from_trade_id) || !read_span(c, &start_ms, &end_ms) ||
         !call_limit(c, 500, ROWS_MAX, &limit))
         return false;
-    if (q.from_trade_id && (start_ms >= 0 || end_ms >= 0))
+    if ((q.from_trade_id || q.order_id) && (start_ms >= 0 || end_ms >= 0))
         return call_refuse(c, 400, -1128, "Combination of optional parameters invalid.");
     q.from_ms = start_ms < 0 ? 0 : start_ms;
     q.to_ms = end_ms < 0 ? 0 : end_ms;
@@ -205,19 +209,10 @@ bool call_my_trades(struct call *c)
 bool call_order_counts(struct call *c)
 {
     struct limits *l = &c->server->limits;
-    const char *interval;
-    uint32_t limit;
-    (void)limits_orders_allow(l, 0, c->now_ms, &interval, &limit); /* starts a new window */
-    text_number(c->out,
-                "[{\"rateLimitType\":\"ORDERS\",\"interval\":\"SECOND\",\"intervalNum\":10,"
-                "\"limit\":",
-                l->orders_10s_limit);
-    text_number(c->out, ",\"count\":", l->orders_10s);
-    text_number(c->out,
-                "},{\"rateLimitType\":\"ORDERS\",\"interval\":\"DAY\",\"intervalNum\":1,"
-                "\"limit\":",
-                l->orders_day_limit);
-    text_number(c->out, ",\"count\":", l->orders_day);
-    buffer_append_text(c->out, "}]");
+    struct limits_full full;
+    (void)limits_orders_allow(l, 0, c->now_ms, &full); /* starts a new window */
+    buffer_append_char(c->out, '[');
+    text_order_limits(c->out, l, true);
+    buffer_append_char(c->out, ']');
     return true;
 }

@@ -96,6 +96,11 @@ bool call_symbol(struct call *c, uint16_t *out)
     return call_need(c, "symbol", &name) && find_symbol(c, name, out);
 }
 
+const struct instrument *call_rules(const struct call *c, uint16_t instrument)
+{
+    return sim_exchange_instrument(&c->server->exchange, instrument);
+}
+
 bool call_u64(struct call *c, const char *name, uint64_t standard, uint64_t *out)
 {
     struct slice text;

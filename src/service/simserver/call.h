@@ -44,6 +44,8 @@ struct call {
     /* A refusal: status 0 means there is none. */
     int status, code;
     char message[CALL_MESSAGE_SIZE];
+    int64_t retry_s; /* of 429 and 418 */
+    bool has_data;   /* the refusal goes with what was written to out */
 };
 
 /* All of these return false. */
@@ -60,6 +62,7 @@ bool call_find(const struct call *c, const char *name, struct slice *out);
 /* Mandatory. */
 bool call_need(struct call *c, const char *name, struct slice *out);
 bool call_symbol(struct call *c, uint16_t *out);
+const struct instrument *call_rules(const struct call *c, uint16_t instrument);
 /* Optional; *out is the default when it is absent. */
 bool call_u64(struct call *c, const char *name, uint64_t standard, uint64_t *out);
 /* Larger than max counts as max; 0 is refused. */

@@ -49,6 +49,10 @@ static const struct endpoint endpoints[] = {
     {"POST", "order", "order.place", SECURITY_SIGNED, 1, true, call_order_place, NULL, NEW_ORDER},
     {"POST", "order/test", "order.test", SECURITY_SIGNED, 1, false, call_order_test, NULL,
      NEW_ORDER},
+    {"POST", "order/cancelReplace", "order.cancelReplace", SECURITY_SIGNED, 1, true,
+     call_cancel_replace, NULL,
+     NEW_ORDER "cancelReplaceMode cancelOrderId cancelOrigClientOrderId cancelNewClientOrderId "
+               "cancelRestrictions orderRateLimitExceededMode "},
     {"DELETE", "order", "order.cancel", SECURITY_SIGNED, 1, true, call_order_cancel, NULL,
      ONE_ORDER "newClientOrderId cancelRestrictions "},
     {"DELETE", "openOrders", "openOrders.cancelAll", SECURITY_SIGNED, 1, true,
@@ -191,16 +195,15 @@ static bool authorise(struct call *c, struct slice api_key, struct slice payload
 static bool charge(struct call *c, struct limits_address *address, uint32_t weight)
 {
     struct limits *l = &c->server->limits;
-    switch (limits_charge(l, address, weight, c->now_ms)) {
-    case LIMITS_FINE: return true;
-    case LIMITS_TOO_MANY:
+    const enum limits_verdict verdict = limits_charge(l, address, weight, c->now_ms);
+    if (verdict == LIMITS_FINE) return true;
+    c->retry_s = limits_retry_s(address, c->now_ms);
+    if (verdict == LIMITS_TOO_MANY)
         return call_refuse(c, 429, -1003,
                            "Too much request weight used; current limit is %u request weight per "
                            "1 MINUTE. Please use WebSocket Streams for live updates to avoid "
                            "polling the API.",
                            l->weight_limit);
-    case LIMITS_BANNED: break;
-    }
     return call_refuse(c, 418, -1003,
                        "Way too much request weight used; IP banned until %lld. Please use "
                        "WebSocket Streams for live updates to avoid bans.",
@@ -220,7 +223,7 @@ bool endpoint_run(struct call *c, struct limits_address *address, struct slice a
     const size_t start = c->out->size;
     if (e->handler(c)) {
         if (e->is_free) limits_refund(address, weight);
-    } else {
+    } else if (!c->has_data) {
         c->out->size = start;
     }
     simserver_settle(c->server);
@@ -300,25 +303,25 @@ static void send_answer(struct call *c, struct limits_address *address, struct h
     const uint32_t used = limits_weight_used(address, c->now_ms);
     add_header(&h, "X-MBX-USED-WEIGHT", used);
     add_header(&h, "X-MBX-USED-WEIGHT-1M", used);
-    if (c->status == 429 || c->status == 418)
-        add_header(&h, "Retry-After", limits_retry_s(address, c->now_ms));
+    if (c->retry_s) add_header(&h, "Retry-After", c->retry_s);
     if (c->status == 0 && c->counts_orders) {
         add_header(&h, "X-MBX-ORDER-COUNT-10S", l->orders_10s);
         add_header(&h, "X-MBX-ORDER-COUNT-1D", l->orders_day);
     }
+    struct buffer *body = c->out;
     if (c->status) {
-        buffer_clear(c->out);
-        text_number(c->out, "{\"code\":", c->code);
-        buffer_append_text(c->out, ",\"msg\":");
-        text_string(c->out, slice_of(c->message));
-        buffer_append_char(c->out, '}');
+        body = &c->server->scratch; /* the parameters are done with */
+        buffer_clear(body);
+        buffer_append_char(body, '{');
+        text_refusal(body, c, buffer_slice(c->out));
+        buffer_append_char(body, '}');
     }
     http_reply_send(reply, &(struct http_response){
                                .status = c->status ? c->status : 200,
                                .content_type = "application/json;charset=UTF-8",
                                .headers = h.items,
                                .header_count = h.count,
-                               .body = buffer_slice(c->out),
+                               .body = buffer_slice(body),
                            });
 }
 

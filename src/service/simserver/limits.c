@@ -104,15 +104,17 @@ static void roll_orders(struct limits *l, int64_t now_ms)
     l->orders_day_window = now_ms / 86400000;
 }
 
-bool limits_orders_allow(struct limits *l, uint32_t count, int64_t now_ms, const char **interval,
-                         uint32_t *limit)
+static int64_t until_next_s(int64_t now_ms, int64_t window_ms)
+{
+    return (window_ms - now_ms % window_ms + 999) / 1000;
+}
+
+bool limits_orders_allow(struct limits *l, uint32_t count, int64_t now_ms, struct limits_full *out)
 {
     roll_orders(l, now_ms);
-    *interval = "10 SECOND";
-    *limit = l->orders_10s_limit;
+    *out = (struct limits_full){"10 SECOND", l->orders_10s_limit, until_next_s(now_ms, 10000)};
     if (l->orders_10s + count > l->orders_10s_limit) return false;
-    *interval = "1 DAY";
-    *limit = l->orders_day_limit;
+    *out = (struct limits_full){"1 DAY", l->orders_day_limit, until_next_s(now_ms, 86400000)};
     return l->orders_day + count <= l->orders_day_limit;
 }
 

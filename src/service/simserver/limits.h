@@ -53,9 +53,15 @@ int64_t limits_retry_s(const struct limits_address *a, int64_t now_ms);
 /* False: too many WebSocket connections from there. */
 bool limits_dial(struct limits *l, struct limits_address *a, int64_t now_ms);
 
-/* Whether `count` more orders may come; *interval names the window that is full. */
-bool limits_orders_allow(struct limits *l, uint32_t count, int64_t now_ms, const char **interval,
-                         uint32_t *limit);
+/* The window that is full. */
+struct limits_full {
+    const char *interval; /* "10 SECOND" */
+    uint32_t limit;
+    int64_t retry_s;
+};
+
+/* Whether `count` more orders may come; *out tells why not. */
+bool limits_orders_allow(struct limits *l, uint32_t count, int64_t now_ms, struct limits_full *out);
 void limits_orders_add(struct limits *l, uint32_t count, int64_t now_ms);
 /* An order had its first fill: it does not count any more. */
 void limits_orders_filled(struct limits *l);

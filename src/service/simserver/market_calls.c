@@ -5,11 +5,6 @@
 #include "service/simserver/simserver_internal.h"
 #include "service/simserver/wire_text.h"
 
-static const struct instrument *rules_of(const struct call *c, uint16_t instrument)
-{
-    return sim_exchange_instrument(&c->server->exchange, instrument);
-}
-
 bool call_ping(struct call *c)
 {
     buffer_append_text(c->out, "{}");
@@ -82,7 +77,7 @@ static void write_symbol(struct buffer *out, const struct instrument *i)
         out, ",\"orderTypes\":[\"LIMIT\",\"LIMIT_MAKER\",\"MARKET\",\"STOP_LOSS\","
              "\"STOP_LOSS_LIMIT\",\"TAKE_PROFIT\",\"TAKE_PROFIT_LIMIT\"],\"icebergAllowed\":false,"
              "\"ocoAllowed\":true,\"otoAllowed\":false,\"quoteOrderQtyMarketAllowed\":true,"
-             "\"allowTrailingStop\":false,\"cancelReplaceAllowed\":false,\"amendAllowed\":false,"
+             "\"allowTrailingStop\":false,\"cancelReplaceAllowed\":true,\"amendAllowed\":false,"
              "\"pegInstructionsAllowed\":false,\"isSpotTradingAllowed\":true,"
              "\"isMarginTradingAllowed\":false,\"filters\":");
     write_filters(out, i);
@@ -97,24 +92,15 @@ bool call_exchange_info(struct call *c)
     unsigned count;
     bool single;
     if (!call_symbols(c, instruments, &count, &single)) return false;
-    const struct limits *l = &c->server->limits;
     text_number(c->out, "{\"timezone\":\"UTC\",\"serverTime\":", c->now_ms);
-    text_number(c->out,
-                ",\"rateLimits\":[{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\","
-                "\"intervalNum\":1,\"limit\":",
-                l->weight_limit);
-    text_number(c->out,
-                "},{\"rateLimitType\":\"ORDERS\",\"interval\":\"SECOND\",\"intervalNum\":10,"
-                "\"limit\":",
-                l->orders_10s_limit);
-    text_number(c->out,
-                "},{\"rateLimitType\":\"ORDERS\",\"interval\":\"DAY\",\"intervalNum\":1,"
-                "\"limit\":",
-                l->orders_day_limit);
-    buffer_append_text(c->out, "}],\"exchangeFilters\":[],\"symbols\":[");
+    buffer_append_text(c->out, ",\"rateLimits\":[");
+    text_weight_limit(c->out, &c->server->limits, -1);
+    buffer_append_char(c->out, ',');
+    text_order_limits(c->out, &c->server->limits, false);
+    buffer_append_text(c->out, "],\"exchangeFilters\":[],\"symbols\":[");
     for (unsigned i = 0; i < count; i++) {
         if (i) buffer_append_char(c->out, ',');
-        write_symbol(c->out, rules_of(c, instruments[i]));
+        write_symbol(c->out, call_rules(c, instruments[i]));
     }
     buffer_append_text(c->out, "]}");
     return true;
@@ -140,10 +126,10 @@ bool call_depth(struct call *c)
     uint32_t count = market_depth(c->server, instrument, SIDE_BUY, levels, limit, &update_id);
     text_number(c->out, "{\"lastUpdateId\":", (int64_t)update_id);
     buffer_append_text(c->out, ",\"bids\":");
-    text_levels(c->out, rules_of(c, instrument), levels, count);
+    text_levels(c->out, call_rules(c, instrument), levels, count);
     count = market_depth(c->server, instrument, SIDE_SELL, levels, limit, &update_id);
     buffer_append_text(c->out, ",\"asks\":");
-    text_levels(c->out, rules_of(c, instrument), levels, count);
+    text_levels(c->out, call_rules(c, instrument), levels, count);
     buffer_append_char(c->out, '}');
     return true;
 }
@@ -177,7 +163,7 @@ bool call_trades(struct call *c)
     buffer_append_char(c->out, '[');
     for (uint32_t n = 0; n < limit && at < h->trade_count; n++, at++) {
         if (n) buffer_append_char(c->out, ',');
-        write_trade(c->out, rules_of(c, instrument), &h->trades[at & h->mask]);
+        write_trade(c->out, call_rules(c, instrument), &h->trades[at & h->mask]);
     }
     buffer_append_char(c->out, ']');
     return true;
@@ -213,11 +199,11 @@ bool call_agg_trades(struct call *c)
         at++;
     while (end_ms >= 0 && end > at && h->aggregates[(end - 1) & h->mask].trade.time_ms > end_ms)
         end--;
-    if (!from_id && start_ms < 0 && end - at > limit) at = end - limit;
+    if (!call_has(c, "fromId") && start_ms < 0 && end - at > limit) at = end - limit;
     buffer_append_char(c->out, '[');
     for (uint32_t n = 0; n < limit && at < end; n++, at++) {
         if (n) buffer_append_char(c->out, ',');
-        write_aggregate(c->out, rules_of(c, instrument), &h->aggregates[at & h->mask]);
+        write_aggregate(c->out, call_rules(c, instrument), &h->aggregates[at & h->mask]);
     }
     buffer_append_char(c->out, ']');
     return true;
@@ -280,7 +266,7 @@ bool call_klines(struct call *c)
     buffer_append_char(c->out, '[');
     for (uint32_t n = 0; n < count; n++) {
         if (n) buffer_append_char(c->out, ',');
-        write_kline(c->out, rules_of(c, instrument), timeframe, &candles[n]);
+        write_kline(c->out, call_rules(c, instrument), timeframe, &candles[n]);
     }
     buffer_append_char(c->out, ']');
     free(candles);
@@ -293,7 +279,7 @@ bool call_avg_price(struct call *c)
 {
     uint16_t instrument;
     if (!call_symbol(c, &instrument)) return false;
-    text_price(c->out, "{\"mins\":5,\"price\":", rules_of(c, instrument),
+    text_price(c->out, "{\"mins\":5,\"price\":", call_rules(c, instrument),
                market_average_price(c->server, instrument));
     text_number(c->out, ",\"closeTime\":", market_time(c->server, instrument));
     buffer_append_char(c->out, '}');
@@ -339,7 +325,7 @@ static bool write_tickers(struct call *c, void (*write)(struct call *c, uint16_t
 
 static void write_price(struct call *c, uint16_t instrument)
 {
-    const struct instrument *i = rules_of(c, instrument);
+    const struct instrument *i = call_rules(c, instrument);
     text_word(c->out, "{\"symbol\":", i->symbol);
     text_price(c->out, ",\"price\":", i, market_last_price(c->server, instrument));
     buffer_append_char(c->out, '}');
@@ -352,7 +338,7 @@ bool call_ticker_price(struct call *c)
 
 static void write_best(struct call *c, uint16_t instrument, const char *const names[4])
 {
-    const struct instrument *i = rules_of(c, instrument);
+    const struct instrument *i = call_rules(c, instrument);
     for (unsigned side = 0; side < 2; side++) {
         struct level best = {0};
         uint64_t update_id;
@@ -367,7 +353,7 @@ static const char *const best_names[4] = {
 
 static void write_book_ticker(struct call *c, uint16_t instrument)
 {
-    text_word(c->out, "{\"symbol\":", rules_of(c, instrument)->symbol);
+    text_word(c->out, "{\"symbol\":", call_rules(c, instrument)->symbol);
     write_best(c, instrument, best_names);
     buffer_append_char(c->out, '}');
 }
@@ -380,18 +366,10 @@ bool call_ticker_book(struct call *c)
 static void write_change(struct buffer *out, const struct instrument *i,
                          const struct synthetic_candle *day)
 {
-    const int64_t change = day->candle.close.units - day->candle.open.units;
-    int64_t percent = 0;
-    if (day->candle.open.units)
-        (void)units_mul_div(change, 100000, day->candle.open.units, ROUND_DOWN, &percent);
-    char text[DECIMAL_TEXT_SIZE];
-    decimal_write(percent, 3, text);
-    text_price(out, ",\"priceChange\":", i, (struct price){change});
-    text_word(out, ",\"priceChangePercent\":", text);
-    struct price average = {0};
-    (void)money_average(day->quote_volume, i->quote_scale, day->candle.volume, i->qty_scale,
-                        i->price_scale, &average);
-    text_price(out, ",\"weightedAvgPrice\":", i, average);
+    const struct market_change change = market_change(i, day);
+    text_price(out, ",\"priceChange\":", i, change.change);
+    text_word(out, ",\"priceChangePercent\":", change.percent);
+    text_price(out, ",\"weightedAvgPrice\":", i, change.average);
     text_price(out, ",\"prevClosePrice\":", i, day->candle.open);
 }
 
@@ -400,7 +378,7 @@ static void write_last(struct call *c, uint16_t instrument)
     const struct market_history *h = &c->server->feeds[instrument].history;
     const struct qty last =
         h->trade_count ? h->trades[(h->trade_count - 1) & h->mask].qty : (struct qty){0};
-    text_qty(c->out, ",\"lastQty\":", rules_of(c, instrument), last);
+    text_qty(c->out, ",\"lastQty\":", call_rules(c, instrument), last);
     write_best(c, instrument, best_names);
 }
 
@@ -408,7 +386,7 @@ static void write_day(struct call *c, uint16_t instrument)
 {
     struct slice type;
     const bool full = !call_find(c, "type", &type) || slice_is(type, "FULL");
-    const struct instrument *i = rules_of(c, instrument);
+    const struct instrument *i = call_rules(c, instrument);
     const struct synthetic_candle day = market_day(c->server, instrument);
     int64_t first, last;
     market_ids(c->server, instrument, &day, INT64_MAX, &first, &last);

@@ -189,6 +189,19 @@ struct synthetic_candle market_day(struct simserver *s, uint16_t instrument)
     return market_span(s, instrument, from_ms < 0 ? 0 : timeframe_floor(TIMEFRAME_1M, from_ms));
 }
 
+struct market_change market_change(const struct instrument *i, const struct synthetic_candle *day)
+{
+    const struct candle *c = &day->candle;
+    struct market_change out = {.change = {c->close.units - c->open.units}};
+    int64_t percent = 0;
+    if (c->open.units)
+        (void)units_mul_div(out.change.units, 100000, c->open.units, ROUND_DOWN, &percent);
+    decimal_write(percent, 3, out.percent);
+    (void)money_average(day->quote_volume, i->quote_scale, c->volume, i->qty_scale, i->price_scale,
+                        &out.average);
+    return out;
+}
+
 uint32_t market_klines(struct simserver *s, uint16_t instrument, enum timeframe timeframe,
                        int64_t from_ms, uint32_t count, struct synthetic_candle *out)
 {

@@ -69,6 +69,13 @@ uint32_t market_klines(struct simserver *s, uint16_t instrument, enum timeframe 
 struct synthetic_candle market_span(struct simserver *s, uint16_t instrument, int64_t from_ms);
 /* The last 24 hours, from a whole minute on. */
 struct synthetic_candle market_day(struct simserver *s, uint16_t instrument);
+/* What a day's candle comes to. */
+struct market_change {
+    struct price change, average;
+    char percent[DECIMAL_TEXT_SIZE];
+};
+
+struct market_change market_change(const struct instrument *i, const struct synthetic_candle *day);
 uint32_t market_depth(const struct simserver *s, uint16_t instrument, enum side side,
                       struct level *out, uint32_t max, uint64_t *update_id);
 uint64_t market_update_id(const struct simserver *s, uint16_t instrument);

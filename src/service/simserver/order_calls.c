@@ -5,11 +5,6 @@
 #include "service/simserver/simserver_internal.h"
 #include "service/simserver/wire_text.h"
 
-static const struct instrument *rules_of(const struct call *c, uint16_t instrument)
-{
-    return sim_exchange_instrument(&c->server->exchange, instrument);
-}
-
 /* A client id of our own making, where the client gave none. */
 static void make_client_id(struct call *c, char out[CLIENT_ID_SIZE])
 {
@@ -93,7 +88,7 @@ static bool read_order(struct call *c, struct sim_request *r)
     if (!call_symbol(c, &r->instrument) || !read_side(c, &r->side) ||
         !read_type(c, "type", &r->type) || !check_needs(c, (enum sim_type)r->type))
         return false;
-    const struct instrument *i = rules_of(c, r->instrument);
+    const struct instrument *i = call_rules(c, r->instrument);
     if (call_has(c, "timeInForce") && !read_tif(c, "timeInForce", &r->tif)) return false;
     return call_decimal(c, "quantity", i->qty_scale, &r->qty.units) &&
            call_decimal(c, "quoteOrderQty", i->quote_scale, &r->quote_qty.units) &&
@@ -120,11 +115,11 @@ static bool read_answer_kind(struct call *c, enum sim_type type, enum answer_kin
 
 static bool check_order_count(struct call *c, uint32_t count)
 {
-    const char *interval;
-    uint32_t limit;
-    if (limits_orders_allow(&c->server->limits, count, c->now_ms, &interval, &limit)) return true;
+    struct limits_full full;
+    if (limits_orders_allow(&c->server->limits, count, c->now_ms, &full)) return true;
+    c->retry_s = full.retry_s;
     return call_refuse(c, 429, -1015, "Too many new orders; current limit is %u orders per %s.",
-                       limit, interval);
+                       full.limit, full.interval);
 }
 
 /* Orders were taken; the answer shows how many count now. */
@@ -135,25 +130,32 @@ static void note_orders(struct call *c, uint32_t count)
     simserver_touch(c->server);
 }
 
+/* Takes the order, and writes its answer. */
+static enum sim_reject place(struct call *c, const struct sim_request *r, enum answer_kind kind,
+                             struct buffer *out)
+{
+    struct sim_result result;
+    simserver_prepare(c->server, r->instrument);
+    /* Counted before it is placed, because its first fill takes it off the count. */
+    limits_orders_add(&c->server->limits, 1, c->now_ms);
+    const enum sim_reject reject = sim_exchange_place(&c->server->exchange, r, &result);
+    if (reject) return reject;
+    note_orders(c, 1);
+    text_order_answer(out, &c->server->exchange, &result, kind);
+    return SIM_REJECT_NONE;
+}
+
 bool call_order_place(struct call *c)
 {
     struct sim_request r;
-    struct sim_result result;
     enum answer_kind kind;
     if (!read_order(c, &r) || !read_answer_kind(c, (enum sim_type)r.type, &kind) ||
         !check_order_count(c, 1))
         return false;
-    simserver_prepare(c->server, r.instrument);
-    /* Counted before it is placed, because its first fill takes it off the count. */
-    limits_orders_add(&c->server->limits, 1, c->now_ms);
-    const enum sim_reject reject = sim_exchange_place(&c->server->exchange, &r, &result);
-    if (reject) {
-        limits_orders_filled(&c->server->limits);
-        return call_reject(c, reject);
-    }
-    note_orders(c, 1);
-    text_order_answer(c->out, &c->server->exchange, &result, kind);
-    return true;
+    const enum sim_reject reject = place(c, &r, kind, c->out);
+    if (reject == SIM_REJECT_NONE) return true;
+    limits_orders_filled(&c->server->limits); /* it does not count */
+    return call_reject(c, reject);
 }
 
 bool call_order_test(struct call *c)
@@ -181,20 +183,22 @@ static bool read_restriction(struct call *c, uint8_t *out)
     return true;
 }
 
-/* A list that is done, with the orders it had. */
-static void write_list(struct call *c, const struct sim_list_result *r, bool cancelled)
+/* A list, with the orders it has or had. */
+static void write_list(struct call *c, const struct sim_list_result *r, enum answer_kind kind,
+                       struct buffer *out)
 {
-    text_list_open(c->out, &c->server->exchange, &r->list, ",\"transactionTime\":");
-    buffer_append_text(c->out, ",\"orderReports\":[");
+    const struct sim_exchange *e = &c->server->exchange;
+    text_list_open(out, e, &r->list, ",\"transactionTime\":");
+    buffer_append_text(out, ",\"orderReports\":[");
     for (unsigned leg = 0; leg < SIM_LEGS; leg++) {
         const struct sim_result order = {.order = r->orders[leg]};
-        if (leg) buffer_append_char(c->out, ',');
-        if (cancelled)
-            text_order_cancelled(c->out, &c->server->exchange, &order.order);
+        if (leg) buffer_append_char(out, ',');
+        if (r->list.is_done)
+            text_order_cancelled(out, e, &order.order);
         else
-            text_order_answer(c->out, &c->server->exchange, &order, ANSWER_RESULT);
+            text_order_answer(out, e, &order, kind);
     }
-    buffer_append_text(c->out, "]}");
+    buffer_append_text(out, "]}");
 }
 
 static bool cancel_list(struct call *c, const struct sim_list_cancel *request)
@@ -203,37 +207,156 @@ static bool cancel_list(struct call *c, const struct sim_list_cancel *request)
     const enum sim_reject reject = sim_exchange_cancel_list(&c->server->exchange, request, &result);
     if (reject) return call_reject(c, reject);
     simserver_touch(c->server);
-    write_list(c, &result, true);
+    write_list(c, &result, ANSWER_RESULT, c->out);
     return true;
+}
+
+/* Cancels, and writes the answer: of a list's leg, the list, which is cancelled with it. */
+static enum sim_reject cancel(struct call *c, const struct sim_cancel *r, struct buffer *out)
+{
+    const struct sim_exchange *e = &c->server->exchange;
+    struct sim_order order;
+    const enum sim_reject reject = sim_exchange_cancel(&c->server->exchange, r, &order);
+    if (reject) return reject;
+    simserver_touch(c->server);
+    const struct sim_list *list =
+        order.list_id ? sim_exchange_list(e, c->account, order.list_id, "") : NULL;
+    if (!list) {
+        text_order_cancelled(out, e, &order);
+        return SIM_REJECT_NONE;
+    }
+    struct sim_list_result result = {.list = *list};
+    for (unsigned leg = 0; leg < SIM_LEGS; leg++) {
+        const struct sim_order *o =
+            sim_exchange_order(e, c->account, r->instrument, list->order_ids[leg], "");
+        if (o) result.orders[leg] = *o;
+    }
+    write_list(c, &result, ANSWER_RESULT, out);
+    return SIM_REJECT_NONE;
+}
+
+/* Which order to cancel, by the names that the endpoint has for that. */
+static bool read_cancel(struct call *c, const char *id_name, const char *client_name,
+                        const char *new_name, struct sim_cancel *r)
+{
+    *r = (struct sim_cancel){.account = c->account, .time_ms = c->now_ms};
+    if (!call_symbol(c, &r->instrument) || !call_u64(c, id_name, 0, &r->order_id) ||
+        !call_client_id(c, client_name, r->original_id) ||
+        !read_client_id(c, new_name, r->client_id) || !read_restriction(c, &r->restriction))
+        return false;
+    if (r->order_id || r->original_id[0]) return true;
+    return call_refuse(c, 400, -1102, "Param '%s' or '%s' must be sent, but both were empty/null!",
+                       client_name, id_name);
 }
 
 bool call_order_cancel(struct call *c)
 {
-    struct sim_cancel r = {.account = c->account, .time_ms = c->now_ms};
-    if (!call_symbol(c, &r.instrument) || !call_u64(c, "orderId", 0, &r.order_id) ||
-        !call_client_id(c, "origClientOrderId", r.original_id) ||
-        !read_client_id(c, "newClientOrderId", r.client_id) || !read_restriction(c, &r.restriction))
+    struct sim_cancel r;
+    if (!read_cancel(c, "orderId", "origClientOrderId", "newClientOrderId", &r)) return false;
+    const enum sim_reject reject = cancel(c, &r, c->out);
+    return reject == SIM_REJECT_NONE || call_reject(c, reject);
+}
+
+/* ---- cancelReplace ---- */
+
+enum replace_result { REPLACE_SUCCESS, REPLACE_FAILURE, REPLACE_NOT_ATTEMPTED };
+
+static void write_reject(struct buffer *out, int code, const char *text)
+{
+    buffer_clear(out);
+    text_number(out, "{\"code\":", code);
+    text_word(out, ",\"msg\":", text);
+    buffer_append_char(out, '}');
+}
+
+/* Reads one of two words; *second: it is the second one. */
+static bool read_choice(struct call *c, const char *name, const char *const words[2], bool *second)
+{
+    struct slice text;
+    if (!call_need(c, name, &text)) return false;
+    *second = slice_is(text, words[1]);
+    return *second || slice_is(text, words[0]) || call_refuse_value(c, name);
+}
+
+struct replace {
+    struct sim_cancel cancel;
+    struct sim_request order;
+    enum answer_kind kind;
+    bool goes_on;     /* ALLOW_FAILURE */
+    bool only_cancel; /* the order limit is reached, and the client wants that much */
+};
+
+static bool read_replace(struct call *c, struct replace *r)
+{
+    static const char *const modes[] = {"STOP_ON_FAILURE", "ALLOW_FAILURE"};
+    static const char *const excesses[] = {"DO_NOTHING", "CANCEL_ONLY"};
+    bool may_cancel_only = false;
+    if (!read_order(c, &r->order) || !read_answer_kind(c, (enum sim_type)r->order.type, &r->kind) ||
+        !read_choice(c, "cancelReplaceMode", modes, &r->goes_on) ||
+        !read_cancel(c, "cancelOrderId", "cancelOrigClientOrderId", "cancelNewClientOrderId",
+                     &r->cancel))
         return false;
-    if (!r.order_id && !r.original_id[0])
-        return call_refuse(c, 400, -1102,
-                           "Param 'origClientOrderId' or 'orderId' must be sent, but both were "
-                           "empty/null!");
-    const struct sim_order *open = sim_exchange_order(&c->server->exchange, c->account,
-                                                      r.instrument, r.order_id, r.original_id);
-    if (open && open->list_id && sim_status_is_open((enum sim_status)open->status)) {
-        struct sim_list_cancel list = {.account = c->account,
-                                       .instrument = r.instrument,
-                                       .list_id = open->list_id,
-                                       .time_ms = c->now_ms};
-        memcpy(list.client_id, r.client_id, sizeof list.client_id);
-        return cancel_list(c, &list);
+    if (call_has(c, "orderRateLimitExceededMode") &&
+        !read_choice(c, "orderRateLimitExceededMode", excesses, &may_cancel_only))
+        return false;
+    /* Filters come before the cancel. */
+    const enum sim_reject reject = sim_exchange_test(&c->server->exchange, &r->order);
+    if (sim_reject_code(reject) == sim_reject_code(SIM_REJECT_LOT_SIZE))
+        return call_reject(c, reject);
+    if (check_order_count(c, 1)) return true;
+    r->only_cancel = may_cancel_only;
+    return may_cancel_only;
+}
+
+/* The two parts, in order; their answers go to the two buffers. */
+static void run_replace(struct call *c, const struct replace *r, struct buffer texts[2],
+                        enum replace_result results[2])
+{
+    enum sim_reject reject = cancel(c, &r->cancel, &texts[0]);
+    results[0] = reject ? REPLACE_FAILURE : REPLACE_SUCCESS;
+    if (reject) write_reject(&texts[0], sim_reject_code(reject), sim_reject_text(reject));
+    if (r->only_cancel) {
+        results[1] = REPLACE_FAILURE;
+        write_reject(&texts[1], c->code, c->message);
+        return;
     }
-    struct sim_order order;
-    const enum sim_reject reject = sim_exchange_cancel(&c->server->exchange, &r, &order);
-    if (reject) return call_reject(c, reject);
-    simserver_touch(c->server);
-    text_order_cancelled(c->out, &c->server->exchange, &order);
-    return true;
+    if (reject && !r->goes_on) {
+        results[1] = REPLACE_NOT_ATTEMPTED;
+        buffer_append_text(&texts[1], "null");
+        limits_orders_add(&c->server->limits, 1, c->now_ms); /* counts all the same */
+        return;
+    }
+    reject = place(c, &r->order, r->kind, &texts[1]);
+    results[1] = reject ? REPLACE_FAILURE : REPLACE_SUCCESS;
+    if (reject) write_reject(&texts[1], sim_reject_code(reject), sim_reject_text(reject));
+}
+
+bool call_cancel_replace(struct call *c)
+{
+    static const char *const words[] = {"SUCCESS", "FAILURE", "NOT_ATTEMPTED"};
+    struct replace r = {0};
+    struct buffer texts[2] = {{0}};
+    enum replace_result results[2];
+    if (!read_replace(c, &r)) return false;
+    run_replace(c, &r, texts, results);
+    text_word(c->out, "{\"cancelResult\":", words[results[0]]);
+    text_word(c->out, ",\"newOrderResult\":", words[results[1]]);
+    buffer_append_text(c->out, ",\"cancelResponse\":");
+    buffer_append(c->out, texts[0].data, texts[0].size);
+    buffer_append_text(c->out, ",\"newOrderResponse\":");
+    buffer_append(c->out, texts[1].data, texts[1].size);
+    buffer_append_char(c->out, '}');
+    buffer_deinit(&texts[0]);
+    buffer_deinit(&texts[1]);
+    if (!results[0] && !results[1]) return true;
+    c->has_data = true;
+    const bool is_partial = !results[0] || !results[1];
+    return call_refuse(c,
+                       r.only_cancel ? 429
+                       : is_partial  ? 409
+                                     : 400,
+                       is_partial ? -2021 : -2022, "Order cancel-replace %sfailed.",
+                       is_partial ? "partially " : "");
 }
 
 bool call_list_cancel(struct call *c)
@@ -264,27 +387,15 @@ bool call_order_cancel_all(struct call *c)
     for (bool first = true; sim_exchange_open_orders(e, c->account, instrument, &o, 1) == 1;
          first = false) {
         if (!first) buffer_append_char(c->out, ',');
-        if (o->list_id) {
-            struct sim_list_cancel list = {.account = c->account,
-                                           .instrument = instrument,
-                                           .list_id = o->list_id,
-                                           .time_ms = c->now_ms};
-            memcpy(list.client_id, name, sizeof name);
-            if (!cancel_list(c, &list)) return false;
-            continue;
-        }
         struct sim_cancel r = {.account = c->account,
                                .instrument = instrument,
                                .order_id = o->id,
                                .time_ms = c->now_ms};
-        struct sim_order ended;
         memcpy(r.client_id, name, sizeof name);
-        const enum sim_reject reject = sim_exchange_cancel(e, &r, &ended);
+        const enum sim_reject reject = cancel(c, &r, c->out);
         if (reject) return call_reject(c, reject);
-        text_order_cancelled(c->out, e, &ended);
     }
     buffer_append_char(c->out, ']');
-    simserver_touch(c->server);
     return true;
 }
 
@@ -320,7 +431,7 @@ bool call_oco_place(struct call *c)
     if (!call_symbol(c, &r.instrument) || !read_side(c, &r.side) ||
         !call_need(c, "quantity", &quantity))
         return false;
-    const struct instrument *i = rules_of(c, r.instrument);
+    const struct instrument *i = call_rules(c, r.instrument);
     if (!call_decimal(c, "quantity", i->qty_scale, &r.qty.units) ||
         !read_leg(c, "above", i, &r.above) || !read_leg(c, "below", i, &r.below) ||
         !read_client_id(c, "listClientOrderId", r.client_id) || !check_prevention(c) ||
@@ -331,6 +442,6 @@ bool call_oco_place(struct call *c)
     if (reject) return call_reject(c, reject);
     limits_orders_add(&c->server->limits, SIM_LEGS, c->now_ms);
     note_orders(c, SIM_LEGS);
-    write_list(c, &result, false);
+    write_list(c, &result, kind, c->out);
     return true;
 }

@@ -128,6 +128,7 @@ uint32_t weigh_ticker(const struct call *c);
 
 bool call_order_place(struct call *c);
 bool call_order_test(struct call *c);
+bool call_cancel_replace(struct call *c);
 bool call_order_cancel(struct call *c);
 bool call_order_cancel_all(struct call *c);
 bool call_oco_place(struct call *c);

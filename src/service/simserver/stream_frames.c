@@ -286,35 +286,21 @@ static void send_mini_ticker(struct simserver *s, const struct topic *t)
     finish(s, t);
 }
 
-static void write_ticker_change(struct buffer *out, const struct instrument *i,
-                                const struct synthetic_candle *day)
-{
-    const int64_t change = day->candle.close.units - day->candle.open.units;
-    int64_t percent = 0;
-    char text[DECIMAL_TEXT_SIZE];
-    struct price average = {0};
-    if (day->candle.open.units)
-        (void)units_mul_div(change, 100000, day->candle.open.units, ROUND_DOWN, &percent);
-    decimal_write(percent, 3, text);
-    (void)money_average(day->quote_volume, i->quote_scale, day->candle.volume, i->qty_scale,
-                        i->price_scale, &average);
-    text_price(out, ",\"p\":", i, (struct price){change});
-    text_word(out, ",\"P\":", text);
-    text_price(out, ",\"w\":", i, average);
-}
-
 static void send_ticker(struct simserver *s, const struct topic *t)
 {
     const struct instrument *i = sim_exchange_instrument(&s->exchange, t->instrument);
     const struct instrument_feed *feed = &s->feeds[t->instrument];
     const struct market_history *h = &feed->history;
     const struct synthetic_candle day = market_day(s, t->instrument);
+    const struct market_change change = market_change(i, &day);
     int64_t first, last;
     struct buffer *out = begin(s);
     market_ids(s, t->instrument, &day, INT64_MAX, &first, &last);
     text_number(out, "{\"e\":\"24hrTicker\",\"E\":", told_ms(s, t->instrument));
     text_word(out, ",\"s\":", i->symbol);
-    write_ticker_change(out, i, &day);
+    text_price(out, ",\"p\":", i, change.change);
+    text_word(out, ",\"P\":", change.percent);
+    text_price(out, ",\"w\":", i, change.average);
     text_price(out, ",\"x\":", i, day.candle.open);
     text_price(out, ",\"c\":", i, day.candle.close);
     text_qty(out, ",\"Q\":", i,

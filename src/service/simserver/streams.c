@@ -256,11 +256,8 @@ void streams_accept(struct simserver *s, const struct http_request *request,
         http_reply_text(reply, 503, "text/plain", SLICE("no memory\n"));
         return;
     }
-    const int64_t now_ms = simserver_now(s);
     *c = (struct stream_client){.server = s,
-                                .opened_ms = now_ms,
-                                .pinged_ms = now_ms,
-                                .heard_ms = now_ms,
+                                .life = ws_life_begin(simserver_now(s)),
                                 .is_combined = slice_is(request->path, "/binance/stream")};
     if (ws_accept(request, reply, &options, &handler, c, &c->ws) != OK) {
         free(c);
@@ -301,30 +298,14 @@ static void on_beat(struct ws *w, struct slice payload)
 static void on_pong(struct ws *w, struct slice payload)
 {
     struct stream_client *c = ws_user(w);
-    /* A pong that nobody asked for does not keep the connection alive. */
-    char expected[24];
-    snprintf(expected, sizeof expected, "%lld", (long long)c->pinged_ms);
-    if (slice_is(payload, expected)) c->heard_ms = simserver_now(c->server);
+    ws_life_on_pong(&c->life, payload, simserver_now(c->server));
     (void)count_message(c);
-}
-
-static void check_client(struct stream_client *c, int64_t now_ms)
-{
-    const struct simserver_limits *o = &c->server->options;
-    if (now_ms - c->opened_ms >= o->connection_life_ms)
-        ws_close(c->ws, WS_CODE_GOING_AWAY, SLICE("24 hours are over"));
-    if (now_ms - c->heard_ms >= o->ping_ms + o->pong_ms)
-        ws_close(c->ws, WS_CODE_POLICY, SLICE("Pong timeout"));
-    if (now_ms - c->pinged_ms < o->ping_ms || !ws_is_open(c->ws)) return;
-    char text[24];
-    snprintf(text, sizeof text, "%lld", (long long)now_ms);
-    (void)ws_ping(c->ws, slice_of(text));
-    c->pinged_ms = now_ms;
 }
 
 void streams_check(struct simserver *s, int64_t now_ms)
 {
-    for (struct stream_client *c = s->hub->clients; c; c = c->next) check_client(c, now_ms);
+    for (struct stream_client *c = s->hub->clients; c; c = c->next)
+        ws_life_check(&c->life, c->ws, &s->options, now_ms);
 }
 
 void streams_close(struct simserver *s)

@@ -3,6 +3,7 @@
 #define SERVICE_SIMSERVER_STREAMS_INTERNAL_H
 
 #include "service/simserver/simserver_internal.h"
+#include "service/simserver/ws_life.h"
 
 enum {
     STREAM_BUCKETS = 1024, /* a power of two */
@@ -43,7 +44,7 @@ struct stream_client {
     struct topic **topics;
     uint32_t topic_count, topic_capacity;
     bool is_combined;
-    int64_t opened_ms, pinged_ms, heard_ms;
+    struct ws_life life;
     int64_t second; /* of the messages counted */
     uint32_t messages;
 };

@@ -81,6 +81,41 @@ void text_levels(struct buffer *out, const struct instrument *i, const struct le
     buffer_append_char(out, ']');
 }
 
+static void rate_limit(struct buffer *out, const char *head, int64_t limit, int64_t count)
+{
+    text_number(out, head, limit);
+    if (count >= 0) text_number(out, ",\"count\":", count);
+    buffer_append_char(out, '}');
+}
+
+void text_order_limits(struct buffer *out, const struct limits *l, bool with_counts)
+{
+    rate_limit(
+        out, "{\"rateLimitType\":\"ORDERS\",\"interval\":\"SECOND\",\"intervalNum\":10,\"limit\":",
+        l->orders_10s_limit, with_counts ? (int64_t)l->orders_10s : -1);
+    rate_limit(out,
+               ",{\"rateLimitType\":\"ORDERS\",\"interval\":\"DAY\",\"intervalNum\":1,\"limit\":",
+               l->orders_day_limit, with_counts ? (int64_t)l->orders_day : -1);
+}
+
+void text_weight_limit(struct buffer *out, const struct limits *l, int64_t used)
+{
+    rate_limit(out,
+               "{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\",\"intervalNum\":1,"
+               "\"limit\":",
+               l->weight_limit, used);
+}
+
+void text_refusal(struct buffer *out, const struct call *c, struct slice data)
+{
+    text_number(out, "\"code\":", c->code);
+    buffer_append_text(out, ",\"msg\":");
+    text_string(out, slice_of(c->message));
+    if (!c->has_data) return;
+    buffer_append_text(out, ",\"data\":");
+    buffer_append(out, data.data, data.size);
+}
+
 /* ---- orders ---- */
 
 static int64_t list_id_of(const struct sim_order *o)

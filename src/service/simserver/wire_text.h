@@ -19,6 +19,13 @@ void text_string(struct buffer *out, struct slice text);
 void text_levels(struct buffer *out, const struct instrument *i, const struct level *levels,
                  uint32_t count);
 
+/* The rate limits of orders, and that of weight, as objects without a comma around; used < 0:
+ * without the counts. */
+void text_order_limits(struct buffer *out, const struct limits *l, bool with_counts);
+void text_weight_limit(struct buffer *out, const struct limits *l, int64_t used);
+/* "code":…,"msg":…, and "data":… where the refusal has some. */
+void text_refusal(struct buffer *out, const struct call *c, struct slice data);
+
 enum answer_kind { ANSWER_ACK, ANSWER_RESULT, ANSWER_FULL };
 
 void text_order_answer(struct buffer *out, const struct sim_exchange *e,

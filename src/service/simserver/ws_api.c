@@ -10,6 +10,7 @@
 #include "io/venue/json_cursor.h"
 #include "service/simserver/simserver_internal.h"
 #include "service/simserver/wire_text.h"
+#include "service/simserver/ws_life.h"
 
 enum { ID_SIZE_MAX = 64, SUBSCRIPTIONS_LIFE_MAX = 65535, API_MESSAGE_LIMIT = 16384 };
 
@@ -18,7 +19,8 @@ struct api_client {
     struct ws *ws;
     struct api_client *next;
     struct access_key *key; /* NULL: not logged on */
-    int64_t opened_ms, pinged_ms, heard_ms, logged_on_ms;
+    struct ws_life life;
+    int64_t logged_on_ms;
     bool is_subscribed, hides_limits;
     uint32_t subscription, subscription_count;
 };
@@ -52,8 +54,7 @@ void ws_api_accept(struct simserver *s, const struct http_request *request,
         return;
     }
     const int64_t now_ms = simserver_now(s);
-    *c = (struct api_client){
-        .server = s, .opened_ms = now_ms, .pinged_ms = now_ms, .heard_ms = now_ms};
+    *c = (struct api_client){.server = s, .life = ws_life_begin(now_ms)};
     char hides[8];
     c->hides_limits =
         url_query_get(request->query, "returnRateLimits", hides, sizeof hides) == OK &&
@@ -91,8 +92,7 @@ static void on_close(struct ws *w, uint16_t code, struct slice reason, enum err 
 static void on_pong(struct ws *w, struct slice payload)
 {
     struct api_client *c = ws_user(w);
-    (void)payload;
-    c->heard_ms = simserver_now(c->server);
+    ws_life_on_pong(&c->life, payload, simserver_now(c->server));
 }
 
 void ws_api_close(struct simserver *s)
@@ -107,17 +107,8 @@ void ws_api_close(struct simserver *s)
 
 void ws_api_tick(struct simserver *s, int64_t now_ms)
 {
-    for (struct api_client *c = s->api_clients; c; c = c->next) {
-        if (now_ms - c->opened_ms >= s->options.connection_life_ms)
-            ws_close(c->ws, WS_CODE_GOING_AWAY, SLICE("24 hours are over"));
-        if (now_ms - c->heard_ms >= s->options.pong_ms + s->options.ping_ms)
-            ws_close(c->ws, WS_CODE_POLICY, SLICE("Pong timeout"));
-        if (now_ms - c->pinged_ms < s->options.ping_ms || !ws_is_open(c->ws)) continue;
-        char text[24];
-        snprintf(text, sizeof text, "%lld", (long long)now_ms);
-        (void)ws_ping(c->ws, slice_of(text));
-        c->pinged_ms = now_ms;
-    }
+    for (struct api_client *c = s->api_clients; c; c = c->next)
+        ws_life_check(&c->life, c->ws, &s->options, now_ms);
 }
 
 /* ---- requests ---- */
@@ -160,6 +151,17 @@ static bool read_parameters(struct call *call, struct slice text, struct buffer 
     return cursor_end(&j) || call_refuse(call, 400, -1135, "Invalid JSON Request");
 }
 
+/* A number, a text or null. */
+static void read_id(struct json_cursor *j, struct slice *out)
+{
+    struct slice id;
+    const enum cursor_kind kind = cursor_peek(j);
+    if (kind != CURSOR_NUMBER && kind != CURSOR_STRING && kind != CURSOR_NULL)
+        cursor_refuse(j, "not an id");
+    else if (cursor_raw(j, &id))
+        *out = id;
+}
+
 static bool read_request(struct slice message, struct api_request *r)
 {
     struct json_cursor j;
@@ -169,7 +171,7 @@ static bool read_request(struct slice message, struct api_request *r)
     cursor_enter_object(&j);
     while (cursor_next_key(&j, &key)) {
         if (slice_is(key, "id"))
-            cursor_raw(&j, &r->id);
+            read_id(&j, &r->id);
         else if (slice_is(key, "method"))
             cursor_string(&j, &r->method, NULL);
         else if (slice_is(key, "params"))
@@ -226,38 +228,22 @@ static bool run(struct call *call, const struct api_request *r, struct limits_ad
 static void write_limits(struct call *call, struct limits_address *address)
 {
     const struct limits *l = &call->server->limits;
-    struct buffer *out = call->out;
-    buffer_append_text(out, ",\"rateLimits\":[");
+    buffer_append_text(call->out, ",\"rateLimits\":[");
     if (call->counts_orders) {
-        text_number(out,
-                    "{\"rateLimitType\":\"ORDERS\",\"interval\":\"SECOND\",\"intervalNum\":10,"
-                    "\"limit\":",
-                    l->orders_10s_limit);
-        text_number(out, ",\"count\":", l->orders_10s);
-        text_number(out,
-                    "},{\"rateLimitType\":\"ORDERS\",\"interval\":\"DAY\",\"intervalNum\":1,"
-                    "\"limit\":",
-                    l->orders_day_limit);
-        text_number(out, ",\"count\":", l->orders_day);
-        buffer_append_text(out, "},");
+        text_order_limits(call->out, l, true);
+        buffer_append_char(call->out, ',');
     }
-    text_number(out,
-                "{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\",\"intervalNum\":1,"
-                "\"limit\":",
-                l->weight_limit);
-    text_number(out, ",\"count\":", limits_weight_used(address, call->now_ms));
-    buffer_append_text(out, "}]");
+    text_weight_limit(call->out, l, limits_weight_used(address, call->now_ms));
+    buffer_append_char(call->out, ']');
 }
 
-static void write_error(struct call *call, const struct limits_address *address)
+static void write_error(struct call *call, struct slice data)
 {
-    text_number(call->out, ",\"error\":{\"code\":", call->code);
-    buffer_append_text(call->out, ",\"msg\":");
-    text_string(call->out, slice_of(call->message));
-    if (call->status == 429 || call->status == 418) {
+    buffer_append_text(call->out, ",\"error\":{");
+    text_refusal(call->out, call, data);
+    if (call->retry_s && !call->has_data) {
         text_number(call->out, ",\"data\":{\"serverTime\":", call->now_ms);
-        text_number(call->out, ",\"retryAfter\":",
-                    call->now_ms + 1000 * limits_retry_s(address, call->now_ms));
+        text_number(call->out, ",\"retryAfter\":", call->now_ms + 1000 * call->retry_s);
         buffer_append_char(call->out, '}');
     }
     buffer_append_char(call->out, '}');
@@ -290,7 +276,7 @@ static void on_message(struct ws *w, enum ws_opcode opcode, struct slice message
     buffer_append(&out, request.id.data, request.id.size);
     text_number(&out, ",\"status\":", call.status ? call.status : 200);
     if (call.status) {
-        write_error(&call, address);
+        write_error(&call, buffer_slice(&result));
     } else {
         buffer_append_text(&out, ",\"result\":");
         buffer_append(&out, result.data, result.size);
@@ -316,7 +302,7 @@ static void write_session(struct call *c)
         buffer_append_i64(c->out, client->logged_on_ms);
     else
         buffer_append_text(c->out, "null");
-    text_number(c->out, ",\"connectedSince\":", client->opened_ms);
+    text_number(c->out, ",\"connectedSince\":", client->life.opened_ms);
     text_bool(c->out, ",\"returnRateLimits\":", !client->hides_limits);
     text_number(c->out, ",\"serverTime\":", c->now_ms);
     text_bool(c->out, ",\"userDataStream\":", client->is_subscribed);

@@ -286,6 +286,129 @@ static void test_simserver__oco_lists_are_placed_and_cancelled(void **state)
     exchange_close(&e);
 }
 
+static void test_simserver__a_leg_cancelled_wrongly_keeps_its_list(void **state)
+{
+    (void)state;
+    static const char oco[] = "symbol=BTCUSDT&side=SELL&quantity=0.1&newOrderRespType=ACK&"
+                              "aboveType=LIMIT_MAKER&abovePrice=200000&aboveClientOrderId=up&"
+                              "belowType=STOP_LOSS&belowStopPrice=30000";
+    char query[256];
+    struct exchange e = {0};
+    exchange_open(&e, (struct simserver_options){0});
+    assert_int_equal(exchange_signed(&e, "POST", "orderList/oco", oco), 200);
+    assert_null(strstr(e.body.data, "\"origQty\"")); /* an ACK was wanted */
+    json_t *list = exchange_json(&e);
+    const json_t *leg = json_array_get(json_object_get(list, "orders"), 0);
+    const long long id = json_integer_value(json_object_get(leg, "orderId"));
+    json_decref(list);
+    snprintf(query, sizeof query, "symbol=BTCUSDT&orderId=%lld&origClientOrderId=down", id);
+    assert_int_equal(exchange_signed(&e, "DELETE", "order", query), 400);
+    assert_int_equal(exchange_code(&e), -2011);
+    assert_int_equal(exchange_signed(&e, "GET", "order", query), 400);
+    assert_int_equal(exchange_code(&e), -2039);
+    assert_int_equal(exchange_signed(&e, "DELETE", "order",
+                                     "symbol=BTCUSDT&origClientOrderId=up&"
+                                     "cancelRestrictions=ONLY_PARTIALLY_FILLED"),
+                     400);
+    assert_int_equal(exchange_code(&e), -2011);
+    assert_int_equal(open_orders(&e), 2);
+    assert_int_equal(exchange_signed(&e, "DELETE", "order", "symbol=BTCUSDT&origClientOrderId=up"),
+                     200);
+    assert_non_null(strstr(e.body.data, "\"listOrderStatus\":\"ALL_DONE\""));
+    assert_int_equal(open_orders(&e), 0);
+    exchange_close(&e);
+}
+
+#define RESTING "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=50000"
+
+static void test_simserver__cancel_replace_tells_both_results(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query;
+        int status, code;
+        const char *has[3];
+        int open;
+    } cases[] = {
+        {RESTING "&cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=old",
+         200,
+         0,
+         {"\"cancelResult\":\"SUCCESS\",\"newOrderResult\":\"SUCCESS\"",
+          "\"origClientOrderId\":\"old\"", "\"newOrderResponse\":{\"symbol\""},
+         1},
+        {RESTING "&cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=none",
+         400,
+         -2022,
+         {"\"newOrderResult\":\"NOT_ATTEMPTED\"", "\"cancelResponse\":{\"code\":-2011",
+          "\"newOrderResponse\":null"},
+         1},
+        {RESTING "&cancelReplaceMode=ALLOW_FAILURE&cancelOrigClientOrderId=none",
+         409,
+         -2021,
+         {"\"cancelResult\":\"FAILURE\",\"newOrderResult\":\"SUCCESS\"", "\"data\":{", ""},
+         2},
+        {"symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.1&price=300000&"
+         "cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=old",
+         409,
+         -2021,
+         {"\"cancelResult\":\"SUCCESS\",\"newOrderResult\":\"FAILURE\"",
+          "\"newOrderResponse\":{\"code\":-2010", ""},
+         0},
+        {"symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.1&price=300000&"
+         "cancelReplaceMode=ALLOW_FAILURE&cancelOrigClientOrderId=none",
+         400,
+         -2022,
+         {"\"cancelResult\":\"FAILURE\",\"newOrderResult\":\"FAILURE\"", "", ""},
+         1},
+        {"symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=1&"
+         "cancelReplaceMode=STOP_ON_FAILURE&cancelOrigClientOrderId=old",
+         400,
+         -1013,
+         {"Filter failure", "", ""},
+         1},
+        {RESTING "&cancelReplaceMode=PERHAPS&cancelOrigClientOrderId=old",
+         400,
+         -1130,
+         {"", "", ""},
+         1},
+        {RESTING "&cancelReplaceMode=ALLOW_FAILURE", 400, -1102, {"'cancelOrderId'", "", ""}, 1},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct exchange e = {0};
+        exchange_open(&e, (struct simserver_options){0});
+        assert_int_equal(exchange_signed(&e, "POST", "order", RESTING "&newClientOrderId=old"),
+                         200);
+        (void)exchange_signed(&e, "POST", "order/cancelReplace", cases[i].query);
+        for (unsigned n = 0; n < 3; n++)
+            if (e.status != cases[i].status || exchange_code(&e) != cases[i].code ||
+                !strstr(e.body.data, cases[i].has[n]))
+                fail_msg("%s: %d %s", cases[i].query, e.status, e.body.data);
+        assert_int_equal(open_orders(&e), cases[i].open);
+        exchange_close(&e);
+    }
+}
+
+static void test_simserver__cancel_replace_may_only_cancel_over_the_limit(void **state)
+{
+    (void)state;
+    static const char replace[] = RESTING "&cancelReplaceMode=STOP_ON_FAILURE&"
+                                          "cancelOrigClientOrderId=old";
+    char query[256];
+    struct exchange e = {.clock.fixed_ms = FIXED_MS};
+    exchange_open(&e, (struct simserver_options){.limits.orders_10s = 1});
+    assert_int_equal(exchange_signed(&e, "POST", "order", RESTING "&newClientOrderId=old"), 200);
+    assert_int_equal(exchange_signed(&e, "POST", "order/cancelReplace", replace), 429);
+    assert_int_equal(exchange_code(&e), -1015);
+    assert_int_equal(e.retry_after_s, 10); /* of the window that is full */
+    assert_int_equal(open_orders(&e), 1);
+    snprintf(query, sizeof query, "%s&orderRateLimitExceededMode=CANCEL_ONLY", replace);
+    assert_int_equal(exchange_signed(&e, "POST", "order/cancelReplace", query), 429);
+    assert_int_equal(exchange_code(&e), -2021);
+    assert_non_null(strstr(e.body.data, "\"newOrderResponse\":{\"code\":-1015"));
+    assert_int_equal(open_orders(&e), 0);
+    exchange_close(&e);
+}
+
 static void test_simserver__from_id_0_is_the_oldest_and_none_the_newest(void **state)
 {
     (void)state;
@@ -361,6 +484,9 @@ int main(void)
         cmocka_unit_test(test_simserver__insisting_after_429_is_banned),
         cmocka_unit_test(test_simserver__unfilled_orders_are_counted),
         cmocka_unit_test(test_simserver__oco_lists_are_placed_and_cancelled),
+        cmocka_unit_test(test_simserver__a_leg_cancelled_wrongly_keeps_its_list),
+        cmocka_unit_test(test_simserver__cancel_replace_tells_both_results),
+        cmocka_unit_test(test_simserver__cancel_replace_may_only_cancel_over_the_limit),
         cmocka_unit_test(test_simserver__from_id_0_is_the_oldest_and_none_the_newest),
         cmocka_unit_test(test_simserver__accounts_and_open_orders_survive_a_restart),
     };
