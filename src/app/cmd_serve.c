@@ -131,6 +131,7 @@ static enum err open_loop(struct server *s)
     if (!code) code = uv_signal_init(&s->loop, &s->terminate);
     if (code) return err_set(ERR_IO, "cannot make the web loop: %s", uv_strerror(code));
     s->interrupt.data = s->terminate.data = s;
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of that write */
     uv_signal_start(&s->interrupt, on_signal, SIGINT);
     uv_signal_start(&s->terminate, on_signal, SIGTERM);
     return bridge_open_web(&s->bridge, &s->loop, on_publication, s);

@@ -333,6 +333,10 @@ void trader_bot_create(struct trader *t, const struct desk_request *request)
         trader_answer(t, request, ERR_UNSUPPORTED, err_text(), 0);
         return;
     }
+    if (*trader_store_trouble(t)) {
+        trader_answer(t, request, ERR_CLOSED, trader_store_trouble(t), 0);
+        return;
+    }
     struct errand *errand = calloc(1, sizeof *errand);
     CHECK(errand);
     *errand = (struct errand){.trader = t, .request = *request};
@@ -369,6 +373,10 @@ void trader_bot_want(struct trader *t, const struct desk_request *request, bool 
     const struct bot_config *config = engine_bot_config(t->engine, request->bot_id);
     if (!config || config->user_id != request->user_id) {
         trader_answer(t, request, ERR_NOT_FOUND, "no such bot, or not ready yet", 0);
+        return;
+    }
+    if (running && *trader_store_trouble(t)) { /* a stop waits instead, for as long as it takes */
+        trader_answer(t, request, ERR_CLOSED, trader_store_trouble(t), 0);
         return;
     }
     struct errand *errand = calloc(1, sizeof *errand);

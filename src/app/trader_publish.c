@@ -97,6 +97,7 @@ static void publish_alarm(struct trader *t)
 {
     struct publication p = {.kind = PUBLISH_ALARM, .time_ms = t->time_ms};
     const uint64_t unknown = engine_counters(t->engine)->unknown_fills;
+    snprintf(p.alarm.store, sizeof p.alarm.store, "%s", trader_store_trouble(t));
     p.alarm.halted_bots = engine_halted_bots(t->engine);
     if (p.alarm.halted_bots || unknown)
         snprintf(p.alarm.orders, sizeof p.alarm.orders,

@@ -33,6 +33,8 @@ enum {
      * cannot record what happened stops (CHECK) at the second. */
     TRADER_BACKLOG_ENTRY_MAX = 4096,
     TRADER_BACKLOG_MAX = 65536,
+    /* An entry that became durable later than this is not sent: its reason has aged. */
+    TRADER_ENTRY_AGE_MS = 5000,
     TRADER_TICK_MS = 50,
     TRADER_STATUS_MS = 1000,
     TRADER_WARM_UP_EXTRA = 50, /* candles of history beyond a strategy's own warm-up */
@@ -171,7 +173,8 @@ void trader_early_due(struct trader *t);
 /* trader_store.c: what goes to the store and what comes back. */
 enum err trader_store_open(struct trader *t) ERR_MUST_USE;
 void trader_store_push(struct trader *t, struct store_command *command, struct pending *what);
-bool trader_store_busy(const struct trader *t);
+/* Why nothing that adds risk may be recorded; "" where it may. */
+const char *trader_store_trouble(const struct trader *t);
 void trader_store_close(struct trader *t);
 
 /* trader_market.c: venues and instruments. */

@@ -23,7 +23,7 @@ static void refuse(struct trader *t, const struct order *order)
         .instrument = order->instrument,
         .order = {.order_id = order->id,
                   .input = ON_PROVED_ABSENT,
-                  .reason = ORDER_REASON_NOT_SENT},
+                  .reason = ORDER_REASON_NOT_RECORDED},
     };
 }
 
@@ -41,9 +41,9 @@ static void place(struct trader *t, const struct order *order)
     const struct instrument *rules = rules_of(t, order->instrument);
     /* What protects is recorded as long as there is any room;
      * what adds risk waits for better times. */
-    if (order->purpose == PURPOSE_ENTRY && trader_store_busy(t)) {
-        log_warn("entry_refused", "order=%llu reason=%s", (unsigned long long)order->id,
-                 t->records_lost ? "store_refused" : "store_backlog");
+    if (order->purpose == PURPOSE_ENTRY && *trader_store_trouble(t)) {
+        log_warn("entry_refused", "order=%llu reason=store cause=\"%s\"",
+                 (unsigned long long)order->id, trader_store_trouble(t));
         refuse(t, order);
         return;
     }
@@ -76,8 +76,8 @@ static void place(struct trader *t, const struct order *order)
 
 static void order_changed(struct trader *t, const struct order *order)
 {
-    /* The store never took it, and keeps its id from being used again anyway. */
-    if (order->state == ORDER_REJECTED && order->reason == ORDER_REASON_NOT_SENT) return;
+    /* There is no row of it; the store keeps its id from being used again anyway. */
+    if (order->state == ORDER_REJECTED && order->reason == ORDER_REASON_NOT_RECORDED) return;
     struct store_command command = {.kind = STORE_ORDER_CHANGED, .changed = *order};
     struct pending what = {.kind = STORE_ORDER_CHANGED};
     trader_store_push(t, &command, &what);

@@ -32,7 +32,7 @@ static void placed(struct trader *t, const struct pending *what, const struct st
     if (ack->err != OK) {
         log_error("order_not_recorded", "order=%llu err=%s", (unsigned long long)what->order.id,
                   err_name((enum err)ack->err));
-        never_sent(t, &what->order, ORDER_REASON_NOT_SENT);
+        never_sent(t, &what->order, ORDER_REASON_NOT_RECORDED);
         return;
     }
     const struct order *order = engine_order(t->engine, what->order.id);
@@ -41,6 +41,11 @@ static void placed(struct trader *t, const struct pending *what, const struct st
         log_error("order_not_sent", "order=%llu reason=not_in_state_sent",
                   (unsigned long long)what->order.id);
         never_sent(t, &what->order, ORDER_REASON_NEVER_ACCEPTED);
+        return;
+    }
+    if (order->purpose == PURPOSE_ENTRY && t->time_ms > order->created_ms + TRADER_ENTRY_AGE_MS) {
+        log_warn("order_not_sent", "order=%llu reason=aged", (unsigned long long)order->id);
+        never_sent(t, &what->order, ORDER_REASON_NOT_SENT);
         return;
     }
     if (what->order.mode == MODE_LIVE) {
@@ -122,15 +127,24 @@ void trader_store_push(struct trader *t, struct store_command *command, struct p
     t->backlog_count++;
 }
 
-bool trader_store_busy(const struct trader *t)
+const char *trader_store_trouble(const struct trader *t)
 {
-    return t->records_lost || t->backlog_count > TRADER_BACKLOG_ENTRY_MAX;
+    if (t->records_lost) return "the store refused a booking: no entries until a restart";
+    if (t->backlog_count > TRADER_BACKLOG_ENTRY_MAX) return "too many changes wait for the store";
+    switch (store_thread_trouble(t->store)) {
+    case OK: return "";
+    case ERR_LIMIT: return "the disk is full";
+    case ERR_TIMEOUT: return "somebody else holds the database";
+    case ERR_NO_MEMORY: return "the store is out of memory";
+    default: return "the disk or the database file fails";
+    }
 }
 
 void trader_store_close(struct trader *t)
 {
     struct store_ack ack;
     if (t->store) {
+        store_thread_hurry(t->store);
         while (t->backlog_count > 0) {
             push_backlog(t);
             while (store_thread_pop_ack(t->store, &ack)) continue;

@@ -63,6 +63,7 @@ enum order_input {
     X(NO_LIQUIDITY, "no_liquidity")                                                                \
     X(NEVER_ACCEPTED, "never_accepted")                                                            \
     X(NOT_SENT, "not_sent")                                                                        \
+    X(NOT_RECORDED, "not_recorded")                                                                \
     X(RATE_LIMITED, "rate_limited")                                                                \
     X(NO_ANSWER, "no_answer")
 

@@ -59,6 +59,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         " trailing_ppm, max_daily_loss_ppm, daily_target_ppm, max_daily_trades, cooldown_s, wanted,"
         " created_ms, updated_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
         " ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23) RETURNING id",
+    [BOT_EXISTS] = "SELECT count(*) FROM bots WHERE id = ?1",
     [BOT_UPDATE] =
         "UPDATE bots SET name = ?2, venue = ?3, mode = ?4, strategy = ?5, params = ?6, symbols = "
         "?7,"
@@ -100,7 +101,9 @@ enum err store_open(const char *url, int64_t now_ms, struct store **out)
     *out = NULL;
     struct store *s = calloc(1, sizeof *s);
     if (!s) return err_set(ERR_NO_MEMORY, "out of memory");
-    enum err err = sql_open(url, SQL_WRITE, STORE_BUSY_TIMEOUT_MS, &s->db);
+    s->url = strdup(url);
+    enum err err = s->url ? OK : err_set(ERR_NO_MEMORY, "out of memory");
+    if (!err) err = sql_open(url, SQL_WRITE, STORE_BUSY_TIMEOUT_MS, &s->db);
     if (!err) err = migrate(s->db, migrations, migrations_count, now_ms);
     if (!err) err = prepare_all(s);
     if (!err) err = settle_in(s, now_ms);
@@ -116,7 +119,43 @@ void store_close(struct store *s)
 {
     if (!s) return;
     sql_close(s->db);
+    free(s->url);
     free(s);
+}
+
+/* What the kernel kept of a failed sync may be on no disk, and a second sync would not say so: only
+ * pages that are written again can be believed. */
+static enum err copy_wal(struct store *s)
+{
+    struct sql_statement *st;
+    int64_t is_busy = 0;
+    enum err err = sql_use(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", &st);
+    if (!err) err = sql_run_i64(st, &is_busy);
+    if (!err && is_busy) err = err_set(ERR_TIMEOUT, "somebody reads the WAL");
+    return err;
+}
+
+enum err store_reopen(struct store *s)
+{
+    CHECK(s->broken && !s->in_transaction);
+    sql_close(s->db);
+    s->db = NULL;
+    enum err err = sql_open(s->url, SQL_WRITE, STORE_BUSY_TIMEOUT_MS, &s->db);
+    if (!err && sql_kind(s->db) == SQL_SQLITE) err = copy_wal(s);
+    if (!err) err = prepare_all(s);
+    if (err) {
+        sql_close(s->db);
+        s->db = NULL;
+        return err_note(err, "while reopening the store");
+    }
+    s->broken = s->lost = false;
+    return OK;
+}
+
+const char *store_path(const struct store *s)
+{
+    if (strncmp(s->url, "postgres", 8) == 0) return NULL;
+    return strncmp(s->url, "sqlite:", 7) == 0 ? s->url + 7 : s->url;
 }
 
 struct sql *store_sql(struct store *s)
@@ -164,7 +203,7 @@ enum err store_commit(struct store *s)
 
 void store_rollback(struct store *s)
 {
-    sql_rollback(s->db);
+    if (s->db) sql_rollback(s->db);
     s->in_transaction = false;
     s->order_id_floor = 0;
 }
@@ -266,6 +305,13 @@ enum err store_bot_insert(struct store *s, const struct store_bot *bot, uint64_t
     if (!err) *id = (uint64_t)made;
     free(symbols);
     return finish(s, SQL_ONE_STATEMENT, err, "making a bot of user", bot->user_id);
+}
+
+bool store_has_bot(struct store *s, uint64_t bot_id)
+{
+    int64_t count = 0;
+    sql_u64(s->statements[BOT_EXISTS], bot_id);
+    return sql_run_i64(s->statements[BOT_EXISTS], &count) == OK && count > 0;
 }
 
 enum err store_bot_update(struct store *s, const struct store_bot *bot)

@@ -12,8 +12,8 @@
  *   long. Nothing was committed: store_rollback, then everything since store_begin may be tried
  *   again.
  * - ERR_IO: the disk or the file failed. From a write the same holds; from store_commit nobody
- *   knows whether it happened. The store then refuses every further write (ERR_IO) until it is
- *   closed and opened again, which finds out.
+ *   knows whether it happened. The store then refuses every further write (ERR_IO) until
+ *   store_reopen, after which the rows tell.
  *
  * Memory: a store is on the heap and keeps its statements prepared. Thread: one at a time (in the
  * server: the store thread, after loading). Source: sqlite.org, wal.html and c3ref. */
@@ -51,6 +51,13 @@ struct sql *store_sql(struct store *s);
 /* Whether a failed commit or a broken file stopped all writing. */
 bool store_is_broken(const struct store *s);
 
+/* Opens a broken store anew. What the kernel claims to have written
+ * is not believed: the WAL is copied into the database and that is synced. A failure leaves the
+ * store broken, and may be tried again. */
+enum err store_reopen(struct store *s) ERR_MUST_USE;
+/* Of the file; NULL for a database that is none. */
+const char *store_path(const struct store *s);
+
 enum err store_begin(struct store *s) ERR_MUST_USE;
 enum err store_commit(struct store *s) ERR_MUST_USE;
 /* Fine where a failure ended the transaction already. */
@@ -71,6 +78,8 @@ enum err store_fill_booked(struct store *s, const struct store_booking *booking)
 
 /* bot->id must be 0; *id is the new one. ERR_NOT_FOUND: no such user. */
 enum err store_bot_insert(struct store *s, const struct store_bot *bot, uint64_t *id) ERR_MUST_USE;
+/* Whether a bot ever had this id: how the fate of an insert is found out. */
+bool store_has_bot(struct store *s, uint64_t bot_id);
 /* Everything but id, user_id, created_ms and running. ERR_NOT_FOUND: no such bot of this user. */
 enum err store_bot_update(struct store *s, const struct store_bot *bot) ERR_MUST_USE;
 /* Hides the bot for good; its orders, fills and round trips stay. ERR_INVALID while it is wanted to

@@ -21,6 +21,7 @@ enum statement {
     TOTALS,
     ROUND_TRIP,
     BOT_INSERT,
+    BOT_EXISTS,
     BOT_UPDATE,
     BOT_TIES,
     BOT_DELETE,
@@ -35,6 +36,7 @@ enum statement {
 };
 
 struct store {
+    char *url;
     struct sql *db;
     char install_id[INSTALL_ID_SIZE];
     bool in_transaction;

@@ -2,6 +2,7 @@
 #include "io/store/store_thread.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdalign.h>
@@ -9,11 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/log.h"
 #include "base/ring.h"
+#include "io/store/reserve.h"
+
+/* Between two tries of a batch that the world refuses: doubling from one step to the last. */
+enum { WAIT_STEP_MS = 50, WAIT_STEPS_MAX = 20, MEND_MS = 1000 };
 
 struct store_thread {
     struct store *store;
@@ -24,7 +30,8 @@ struct store_thread {
     bool running;     /* producer's */
     pthread_t thread;
     int event; /* eventfd: what a sleeping store thread waits for */
-    _Atomic bool sleeping, stopping;
+    _Atomic bool sleeping, stopping, hurry;
+    _Atomic int trouble; /* enum err: why not every write is taken; OK: it is */
     _Atomic uint64_t batches, done, refused;
     struct store_command *batch; /* the store thread's */
     struct store_ack *results;
@@ -36,7 +43,12 @@ static void wake_store(struct store_thread *t);
 static void sleep_unless_work(struct store_thread *t);
 static uint32_t take_batch(struct store_thread *t);
 static void execute_batch(struct store_thread *t, uint32_t count);
-static enum err try_together(struct store_thread *t, uint32_t count);
+static bool is_worldly(enum err err);
+static void note_trouble(struct store_thread *t, enum err err);
+static void mend(struct store_thread *t);
+static bool wait_for_world(struct store_thread *t, uint32_t round);
+static enum err try_together(struct store_thread *t, uint32_t count, bool again);
+static enum err execute_again(struct store *s, const struct store_command *c, uint64_t *row_id);
 static void log_refusal(const struct store_command *c);
 static void try_one(struct store_thread *t, uint32_t index);
 static enum err execute(struct store *s, const struct store_command *c, uint64_t *row_id);
@@ -59,6 +71,10 @@ enum err store_thread_start(const struct store_thread_options *options, struct s
     if (!err) err = ring_init(&t->acks, sizeof(struct store_ack), options->slot_count);
     if (!err && (!t->batch || !t->results)) err = err_set(ERR_NO_MEMORY, "out of memory");
     if (!err && t->event < 0) err = err_set(ERR_IO, "no eventfd: %s", strerror(errno));
+    if (!err && !reserve_make(store_path(t->store))) {
+        log_warn("store_reserve_missing", "size=%d", RESERVE_SIZE);
+        atomic_store(&t->trouble, ERR_LIMIT);
+    }
     if (!err) err = spawn(t);
     if (err) {
         store_thread_free(t);
@@ -98,9 +114,20 @@ struct store_thread_counters store_thread_counters(struct store_thread *t)
     };
 }
 
+enum err store_thread_trouble(struct store_thread *t)
+{
+    return (enum err)atomic_load(&t->trouble);
+}
+
+void store_thread_hurry(struct store_thread *t)
+{
+    atomic_store(&t->hurry, true);
+}
+
 void store_thread_stop(struct store_thread *t)
 {
     if (!t->running) return;
+    store_thread_hurry(t);
     atomic_store(&t->stopping, true);
     wake_store(t);
     pthread_join(t->thread, NULL);
@@ -170,6 +197,13 @@ static void sleep_unless_work(struct store_thread *t)
     const bool work = tail != head || atomic_load(&t->stopping);
     if (work && atomic_exchange(&t->sleeping, false)) return;
     /* Either there is nothing to do, or the producer is writing the wake-up already. */
+    struct pollfd event = {.fd = t->event, .events = POLLIN};
+    const bool well = atomic_load(&t->trouble) == OK;
+    const int ready = poll(&event, 1, well ? -1 : MEND_MS);
+    if (ready == 0 && atomic_exchange(&t->sleeping, false)) {
+        if (!store_is_broken(t->store)) mend(t);
+        return;
+    }
     uint64_t count;
     while (read(t->event, &count, sizeof count) < 0) CHECK(errno == EINTR);
 }
@@ -181,31 +215,82 @@ static uint32_t take_batch(struct store_thread *t)
     return count;
 }
 
+/* What the world refuses is tried until it gives way; what is wrong with one command is its own. */
 static void execute_batch(struct store_thread *t, uint32_t count)
 {
+    bool again = false; /* a commit of unknown outcome went before */
     for (uint32_t i = 0; i < count; i++) t->results[i] = (struct store_ack){.id = t->batch[i].id};
-    const enum err err = try_together(t, count);
-    if (!err) return;
-    if (err != ERR_TIMEOUT && !store_is_broken(t->store) && count > 1) {
-        log_warn("store_batch_failed", "commands=%u cause=\"%s\"", count, err_text());
-        for (uint32_t i = 0; i < count; i++) try_one(t, i);
-        return;
+    for (uint32_t round = 0;; round++) {
+        enum err err = store_is_broken(t->store) ? store_reopen(t->store) : OK;
+        if (!err) err = try_together(t, count, again);
+        again |= store_is_broken(t->store);
+        if (!err) {
+            if (atomic_load(&t->trouble) != OK) mend(t);
+            return;
+        }
+        if (!is_worldly(err)) {
+            log_warn("store_batch_failed", "commands=%u cause=\"%s\"", count, err_text());
+            for (uint32_t i = 0; i < count; i++) try_one(t, i);
+            return;
+        }
+        note_trouble(t, err);
+        if (err == ERR_LIMIT && reserve_give(store_path(t->store))) {
+            log_warn("store_reserve_given", "size=%d", RESERVE_SIZE);
+            continue;
+        }
+        if (!wait_for_world(t, round)) break;
     }
     for (uint32_t i = 0; i < count; i++) {
-        t->results[i].err = (uint8_t)err;
+        t->results[i].err = (uint8_t)atomic_load(&t->trouble);
         t->results[i].row_id = 0;
     }
 }
 
+static bool is_worldly(enum err err)
+{
+    return err == ERR_LIMIT || err == ERR_IO || err == ERR_TIMEOUT || err == ERR_NO_MEMORY ||
+           err == ERR_CLOSED;
+}
+
+static void note_trouble(struct store_thread *t, enum err err)
+{
+    if (atomic_exchange(&t->trouble, (int)err) == (int)err) return;
+    log_error("store_in_trouble", "err=%s cause=\"%s\"", err_name(err), err_text());
+}
+
+/* Writing works; well is only a store that has its reserve. */
+static void mend(struct store_thread *t)
+{
+    if (!reserve_make(store_path(t->store))) {
+        atomic_store(&t->trouble, ERR_LIMIT);
+        return;
+    }
+    atomic_store(&t->trouble, OK);
+    log_info("store_well", "reserve=%d", RESERVE_SIZE);
+}
+
+/* False when nobody can wait any longer. In steps, so that store_thread_hurry is seen soon. */
+static bool wait_for_world(struct store_thread *t, uint32_t round)
+{
+    const struct timespec step = {.tv_nsec = WAIT_STEP_MS * 1000000};
+    const uint32_t steps = round < 5 ? 1u << round : WAIT_STEPS_MAX;
+    for (uint32_t i = 0; i < steps; i++) {
+        if (atomic_load(&t->hurry)) return false;
+        nanosleep(&step, NULL);
+    }
+    return true;
+}
+
 /* OK: committed, and every result tells of its own command.
  * Else nothing of it may be told as done. */
-static enum err try_together(struct store_thread *t, uint32_t count)
+static enum err try_together(struct store_thread *t, uint32_t count, bool again)
 {
     enum err err = store_begin(t->store);
     if (err) return err;
     for (uint32_t i = 0; i < count; i++) {
         struct store_ack *result = &t->results[i];
-        err = execute(t->store, &t->batch[i], &result->row_id);
+        err = again ? execute_again(t->store, &t->batch[i], &result->row_id)
+                    : execute(t->store, &t->batch[i], &result->row_id);
         result->err = (uint8_t)err;
         if (err == ERR_NOT_FOUND || err == ERR_INVALID) log_refusal(&t->batch[i]);
         if (!err || err == ERR_EXISTS || err == ERR_NOT_FOUND || err == ERR_INVALID) continue;
@@ -213,6 +298,18 @@ static enum err try_together(struct store_thread *t, uint32_t count)
         return err;
     }
     return store_commit(t->store);
+}
+
+/* A command that may be done already: each tells by its own rows whether it is. The others say the
+ * same thing when they are done twice. */
+static enum err execute_again(struct store *s, const struct store_command *c, uint64_t *row_id)
+{
+    if (c->kind == STORE_BOT_INSERT && *row_id && store_has_bot(s, *row_id)) return OK;
+    const enum err err = execute(s, c, row_id);
+    const bool is_done =
+        (err == ERR_EXISTS && (c->kind == STORE_ORDER_PLACED || c->kind == STORE_FILL_BOOKED)) ||
+        (err == ERR_NOT_FOUND && c->kind == STORE_BOT_DELETE);
+    return is_done ? OK : err;
 }
 
 /* An ack has no room for the cause. A fill that is booked already is no news. */

@@ -8,10 +8,14 @@
  *   Acks come in the order of the commands, each command exactly one.
  * - A full ring refuses the push, and the caller is told: the trade thread then takes no new
  *   entries. Commands whose ack was not popped yet count as waiting, so an ack always has room.
- * - A batch that fails is tried again command by command, so that one that cannot be done does not
- *   take the others with it; where somebody else holds the file, all get ERR_TIMEOUT. A failed
- *   commit is different: nobody knows what is on the disk, so the whole batch and everything after
- *   it is acked ERR_IO (see store.h), and only a reopened store goes on.
+ * - A command that cannot be done (its rows refuse it) is acked with the error and does not take the
+ *   others with it.
+ * - What the world refuses (a full disk, a failing one, somebody else's lock) is no command's fault:
+ *   the batch is tried again, ever less often up to once a second, and nothing behind it is lost or
+ *   overtakes it. After a commit of unknown outcome the store is reopened, and each command finds out
+ *   by its own rows whether it is done. Meanwhile store_thread_trouble tells why.
+ * - A full disk gets the reserve (reserve.h): commands go on, but the trouble stays until there is
+ *   room for a reserve again. Whoever adds risk must not use it up.
  *
  * Threads: start, push, pop_ack and stop from one thread (trade); wake is called on the store
  * thread and must only signal (uv_async_send). While the thread runs, nobody else touches the
@@ -90,7 +94,12 @@ bool store_thread_pop_ack(struct store_thread *t, struct store_ack *ack);
 uint32_t store_thread_pending(const struct store_thread *t);
 /* Any thread. */
 struct store_thread_counters store_thread_counters(struct store_thread *t);
-/* Carries out everything pushed, then ends the thread. Acks can still be popped. */
+/* Any thread. Why writes wait, or may use up the reserve: ERR_LIMIT the disk is full, ERR_IO the disk
+ * or the file failed, ERR_TIMEOUT somebody else holds the file, ERR_NO_MEMORY; OK all is well. */
+enum err store_thread_trouble(struct store_thread *t);
+/* From here on a batch that the world refuses is acked with the error instead of waiting. */
+void store_thread_hurry(struct store_thread *t);
+/* Hurries, carries out everything pushed, then ends the thread. Acks can still be popped. */
 void store_thread_stop(struct store_thread *t);
 /* Stops it if it runs. NULL is fine. */
 void store_thread_free(struct store_thread *t);

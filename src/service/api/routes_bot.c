@@ -115,6 +115,7 @@ static void on_created(void *user, const struct desk_answer *answer)
     case ERR_INVALID: call_problem_because(call, PROBLEM_BOT_REFUSED, answer->text); return;
     case ERR_LIMIT: call_problem(call, PROBLEM_LIMIT_REACHED); return;
     case ERR_TIMEOUT: call_problem(call, PROBLEM_MARKET_NOT_READY); return;
+    case ERR_CLOSED: call_problem(call, PROBLEM_BUSY); return;
     default: call_failed(call, call->route->id, answer->text); return;
     }
 }
@@ -187,6 +188,8 @@ static void steered(struct call *call, const struct desk_answer *answer,
 {
     if (answer->err == ERR_NOT_FOUND)
         call_problem(call, PROBLEM_MARKET_NOT_READY);
+    else if (answer->err == ERR_CLOSED)
+        call_problem(call, PROBLEM_BUSY);
     else if (answer->err)
         call_failed(call, call->route->id, answer->text);
     else if (shows(call, wanted))
