@@ -10,11 +10,11 @@
 #include <uv.h>
 
 #include "base/buffer.h"
+#include "base/json_writer.h"
 #include "io/net/http_server.h"
 #include "io/store/store_read.h"
 #include "service/api/api.h"
 #include "service/api/board.h"
-#include "service/api/json_writer.h"
 
 enum {
     CALL_PARAMS_MAX = 2,

@@ -3,7 +3,7 @@
 #ifndef SERVICE_API_OPENAPI_H
 #define SERVICE_API_OPENAPI_H
 
-#include "service/api/json_writer.h"
+#include "base/json_writer.h"
 
 void openapi_write(struct json_writer *w, const char *version);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/money_json.h"
 #include "core/risk/day_budget.h"
 #include "service/api/strategy_params.h"
 

@@ -2,10 +2,10 @@
 #ifndef SERVICE_API_VIEWS_H
 #define SERVICE_API_VIEWS_H
 
+#include "base/json_writer.h"
 #include "core/strategy/strategy.h"
 #include "io/store/row.h"
 #include "service/api/board.h"
-#include "service/api/json_writer.h"
 
 /* key: see json_writer.h. `live` may be NULL: the trade thread has not told of the bot. */
 void view_bot(struct json_writer *w, const struct store_bot *bot, const struct board_bot *live);

@@ -6,12 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/model/money_json.h"
 #include "core/strategy/strategy.h"
 #include "service/research/metrics.h"
 #include "service/research/settings.h"
 #include "service/research/utc_time.h"
 
-enum { PPM_PERCENT_SCALE = 4, SPARK_WIDTH = 60, LABEL_WIDTH = 18, VALUE_WIDTH = 16 };
+enum {
+    PPM_PERCENT_SCALE = 4,
+    FIGURE_SIZE = 352,
+    SPARK_WIDTH = 60,
+    LABEL_WIDTH = 18,
+    VALUE_WIDTH = 16
+};
 
 static const struct strategy_type *type_of(const struct backtest_result *r)
 {
@@ -38,163 +45,143 @@ static void append_time(struct buffer *out, int64_t time_ms)
 
 /* ---- JSON ---- */
 
-static void json_key(struct buffer *out, const char *key)
+static void write_figure(struct json_writer *w, const char *key, struct figure f)
 {
-    if (out->size && out->data[out->size - 1] != '{') buffer_append_char(out, ',');
-    buffer_printf(out, "\"%s\":", key);
+    char text[FIGURE_SIZE];
+    snprintf(text, sizeof text, "%.6f", f.value);
+    writer_text_or_null(w, key, f.known ? text : "");
 }
 
-static void json_text(struct buffer *out, const char *key, const char *value)
+static void write_value(struct json_writer *w, const char *key, double value)
 {
-    json_key(out, key);
-    buffer_printf(out, "\"%s\"", value); /* our own words only: nothing to escape */
+    write_figure(w, key, (struct figure){true, value});
 }
 
-static void json_count(struct buffer *out, const char *key, uint64_t value)
+static void write_amount(struct json_writer *w, const char *key, struct money amount)
 {
-    json_key(out, key);
-    buffer_append_u64(out, value);
+    writer_decimal(w, key, amount.units, BACKTEST_QUOTE_SCALE);
 }
 
-static void json_amount(struct buffer *out, const char *key, int64_t units, unsigned scale)
+static void write_percent(struct json_writer *w, const char *key, int64_t ppm)
 {
-    json_key(out, key);
-    buffer_append_char(out, '"');
-    append_decimal(out, units, scale);
-    buffer_append_char(out, '"');
+    writer_short_decimal(w, key, ppm, PPM_PERCENT_SCALE);
 }
 
-static void json_figure(struct buffer *out, const char *key, struct figure f)
+static void write_time(struct json_writer *w, const char *key, int64_t time_ms)
 {
-    json_key(out, key);
-    if (f.known)
-        buffer_printf(out, "\"%.6f\"", f.value);
-    else
-        buffer_append_text(out, "null");
+    char text[UTC_TIME_TEXT_SIZE];
+    utc_time_write(time_ms, text);
+    writer_text(w, key, text);
 }
 
-static void json_value(struct buffer *out, const char *key, double value)
-{
-    json_figure(out, key, (struct figure){true, value});
-}
-
-static void json_percent(struct buffer *out, const char *key, int64_t ppm)
-{
-    json_key(out, key);
-    buffer_append_char(out, '"');
-    settings_write_percent(ppm, out);
-    buffer_append_char(out, '"');
-}
-
-static void json_time(struct buffer *out, const char *key, int64_t time_ms)
-{
-    json_key(out, key);
-    buffer_append_char(out, '"');
-    append_time(out, time_ms);
-    buffer_append_char(out, '"');
-}
-
-static void json_metrics(struct buffer *out, const struct backtest_result *r)
+static void write_metrics(struct json_writer *w, const struct backtest_result *r)
 {
     struct metrics m;
     metrics_of(r, &m);
-    json_count(out, "candles", r->candles);
-    json_count(out, "trades", r->trade_count);
-    json_value(out, "total_return_pct", m.total_return_pct);
-    json_figure(out, "cagr_pct", m.cagr_pct);
-    json_value(out, "max_drawdown_pct", m.max_drawdown_pct);
-    json_figure(out, "sharpe", m.sharpe);
-    json_figure(out, "sortino", m.sortino);
-    json_figure(out, "calmar", m.calmar);
-    json_figure(out, "profit_factor", m.profit_factor);
-    json_figure(out, "win_rate_pct", m.win_rate_pct);
-    json_amount(out, "fees", r->fees.units, BACKTEST_QUOTE_SCALE);
-    json_value(out, "buy_and_hold_pct", m.buy_and_hold_pct);
-    json_value(out, "exposure_pct", m.exposure_pct);
-    json_figure(out, "average_trade", m.average_trade);
-    json_figure(out, "average_trade_pct", m.average_trade_pct);
-    json_figure(out, "best_trade_pct", m.best_trade_pct);
-    json_figure(out, "worst_trade_pct", m.worst_trade_pct);
-    json_amount(out, "equity", r->equity.units, BACKTEST_QUOTE_SCALE);
-    json_amount(out, "realized", r->realized.units, BACKTEST_QUOTE_SCALE);
-    json_amount(out, "unrealized", r->unrealized.units, BACKTEST_QUOTE_SCALE);
+    writer_u64(w, "candles", r->candles);
+    writer_u64(w, "trades", r->trade_count);
+    write_value(w, "total_return_pct", m.total_return_pct);
+    write_figure(w, "cagr_pct", m.cagr_pct);
+    write_value(w, "max_drawdown_pct", m.max_drawdown_pct);
+    write_figure(w, "sharpe", m.sharpe);
+    write_figure(w, "sortino", m.sortino);
+    write_figure(w, "calmar", m.calmar);
+    write_figure(w, "profit_factor", m.profit_factor);
+    write_figure(w, "win_rate_pct", m.win_rate_pct);
+    write_amount(w, "fees", r->fees);
+    write_value(w, "buy_and_hold_pct", m.buy_and_hold_pct);
+    write_value(w, "exposure_pct", m.exposure_pct);
+    write_figure(w, "average_trade", m.average_trade);
+    write_figure(w, "average_trade_pct", m.average_trade_pct);
+    write_figure(w, "best_trade_pct", m.best_trade_pct);
+    write_figure(w, "worst_trade_pct", m.worst_trade_pct);
+    write_amount(w, "equity", r->equity);
+    write_amount(w, "realized", r->realized);
+    write_amount(w, "unrealized", r->unrealized);
 }
 
-static void json_position(struct buffer *out, const struct backtest_result *r)
+static void write_open_position(struct json_writer *w, const struct backtest_result *r)
 {
     const struct position *p = &r->position;
-    json_key(out, "open_position");
     if (!p->open) {
-        buffer_append_text(out, "null");
+        writer_null(w, "open_position");
         return;
     }
-    buffer_append_char(out, '{');
-    json_text(out, "side", "long");
-    json_amount(out, "qty", p->base.units, r->instrument->base_scale);
-    json_amount(out, "entry_price", p->entry_price.units, r->instrument->price_scale);
-    json_time(out, "opened_at", p->opened_ms);
-    json_amount(out, "unrealized_pnl", r->unrealized.units, BACKTEST_QUOTE_SCALE);
-    buffer_append_char(out, '}');
+    writer_open(w, "open_position", '{');
+    writer_text(w, "side", "long");
+    writer_decimal(w, "qty", p->base.units, r->instrument->base_scale);
+    writer_decimal(w, "entry_price", p->entry_price.units, r->instrument->price_scale);
+    write_time(w, "opened_at", p->opened_ms);
+    write_amount(w, "unrealized_pnl", r->unrealized);
+    writer_close(w, '}');
 }
 
-static void json_params(struct buffer *out, const struct backtest_result *r)
+static void write_params(struct json_writer *w, const struct backtest_result *r)
 {
     const struct strategy_type *type = type_of(r);
-    json_key(out, "params");
-    buffer_append_char(out, '{');
+    writer_open(w, "params", '{');
     for (unsigned i = 0; i < type->param_count; i++) {
-        const bool quoted = type->params[i].kind == PARAM_CHOICE;
-        json_key(out, type->params[i].name);
-        if (quoted) buffer_append_char(out, '"');
-        settings_write_param(&type->params[i], r->config->bot.params[i], out);
-        if (quoted) buffer_append_char(out, '"');
+        const struct strategy_param *p = &type->params[i];
+        const double value = r->config->bot.params[i];
+        if (p->kind == PARAM_CHOICE)
+            writer_text(w, p->name, p->choices[(unsigned)value]);
+        else
+            writer_double(w, p->name, value);
     }
-    buffer_append_char(out, '}');
+    writer_close(w, '}');
 }
 
-static void json_settings(struct buffer *out, const struct backtest_result *r)
+static void write_risk(struct json_writer *w, const struct risk_config *risk)
 {
-    const struct risk_config *risk = &r->config->bot.risk;
-    json_key(out, "settings");
-    buffer_append_char(out, '{');
-    json_text(out, "strategy", type_of(r)->name);
-    json_params(out, r);
-    json_text(out, "symbol", r->config->symbol);
-    json_text(out, "timeframe", timeframe_name((enum timeframe)r->file->timeframe));
-    json_amount(out, "capital", r->config->bot.capital.units, BACKTEST_QUOTE_SCALE);
-    json_key(out, "sizing");
-    buffer_append_char(out, '"');
-    settings_write_sizing(r->config, out);
-    buffer_append_text(out, "\",\"risk\":{");
-    json_percent(out, "stop_loss_pct", risk->stop_loss_ppm);
-    json_percent(out, "take_profit_pct", risk->take_profit_ppm);
-    json_percent(out, "trailing_pct", risk->trailing_ppm);
-    json_percent(out, "max_daily_loss_pct", risk->max_daily_loss_ppm);
-    json_percent(out, "daily_target_pct", risk->daily_target_ppm);
-    json_count(out, "max_daily_trades", risk->max_daily_trades);
-    json_count(out, "cooldown_s", risk->cooldown_s);
-    buffer_append_text(out, "},\"fees\":{");
-    json_percent(out, "maker_pct", r->config->maker_fee_ppm);
-    json_percent(out, "taker_pct", r->config->taker_fee_ppm);
-    buffer_append_char(out, '}');
-    json_count(out, "slippage_ticks", r->config->slippage_ticks);
-    buffer_append_char(out, '}');
+    writer_open(w, "risk", '{');
+    write_percent(w, "stop_loss_pct", risk->stop_loss_ppm);
+    write_percent(w, "take_profit_pct", risk->take_profit_ppm);
+    write_percent(w, "trailing_pct", risk->trailing_ppm);
+    write_percent(w, "max_daily_loss_pct", risk->max_daily_loss_ppm);
+    write_percent(w, "daily_target_pct", risk->daily_target_ppm);
+    writer_u64(w, "max_daily_trades", risk->max_daily_trades);
+    writer_u64(w, "cooldown_s", risk->cooldown_s);
+    writer_close(w, '}');
+}
+
+static void write_settings(struct json_writer *w, const struct backtest_result *r)
+{
+    struct buffer sizing = {0};
+    settings_write_sizing(r->config, &sizing);
+    buffer_append_char(&sizing, '\0');
+    writer_open(w, "settings", '{');
+    writer_text(w, "strategy", type_of(r)->name);
+    write_params(w, r);
+    writer_text(w, "symbol", r->config->symbol);
+    writer_text(w, "timeframe", timeframe_name((enum timeframe)r->file->timeframe));
+    write_amount(w, "capital", r->config->bot.capital);
+    writer_text(w, "sizing", sizing.failed ? "" : sizing.data);
+    write_risk(w, &r->config->bot.risk);
+    writer_open(w, "fees", '{');
+    write_percent(w, "maker_pct", r->config->maker_fee_ppm);
+    write_percent(w, "taker_pct", r->config->taker_fee_ppm);
+    writer_close(w, '}');
+    writer_u64(w, "slippage_ticks", r->config->slippage_ticks);
+    writer_close(w, '}');
+    buffer_deinit(&sizing);
 }
 
 void report_write_json(const struct backtest_result *r, struct buffer *out)
 {
+    struct json_writer w = {.out = out};
     char hash[17];
     snprintf(hash, sizeof hash, "%016" PRIx64, r->decision_hash);
-    buffer_append_char(out, '{');
-    json_metrics(out, r);
-    json_position(out, r);
-    json_time(out, "from", r->file->candles[0].open_ms);
-    json_time(out, "to", end_ms(r->file));
-    json_count(out, "gaps", r->file->gaps);
-    json_count(out, "missing_candles", r->file->missing);
-    json_text(out, "hash", hash);
-    json_settings(out, r);
-    buffer_append_text(out, "}\n");
+    writer_open(&w, NULL, '{');
+    write_metrics(&w, r);
+    write_open_position(&w, r);
+    write_time(&w, "from", r->file->candles[0].open_ms);
+    write_time(&w, "to", end_ms(r->file));
+    writer_u64(&w, "gaps", r->file->gaps);
+    writer_u64(&w, "missing_candles", r->file->missing);
+    writer_text(&w, "hash", hash);
+    write_settings(&w, r);
+    writer_close(&w, '}');
+    buffer_append_char(out, '\n');
 }
 
 /* ---- CSV ---- */

@@ -1,12 +1,10 @@
 /* JSON, written. */
-#include "service/api/json_writer.h"
+#include "base/json_writer.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-#include "core/model/money.h"
 
 static void quote(struct buffer *out, const char *text)
 {
@@ -90,25 +88,6 @@ void writer_double(struct json_writer *w, const char *key, double value)
         buffer_printf(w->out, "%.10g", value);
     else
         buffer_append_text(w->out, "null");
-}
-
-void writer_decimal(struct json_writer *w, const char *key, int64_t units, unsigned scale)
-{
-    char text[DECIMAL_TEXT_SIZE];
-    decimal_write(units, scale, text);
-    writer_text(w, key, text);
-}
-
-void writer_short_decimal(struct json_writer *w, const char *key, int64_t units, unsigned scale)
-{
-    char text[DECIMAL_TEXT_SIZE];
-    size_t size = decimal_write(units, scale, text);
-    if (scale > 0) {
-        while (text[size - 1] == '0') size--;
-        if (text[size - 1] == '.') size--;
-        text[size] = '\0';
-    }
-    writer_text(w, key, text);
 }
 
 void writer_time(struct json_writer *w, const char *key, int64_t time_ms)

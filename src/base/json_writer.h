@@ -1,10 +1,10 @@
 /* Writes JSON into a buffer, member by member; commas and escapes are its affair.
  *
- * `key` is a member's name inside an object and NULL inside an array and at the top. Amounts are
- * strings, as everywhere in this API. Texts must be UTF-8 (names from the store and from requests
- * are checked where they come in). Overflow shows in buffer.failed. */
-#ifndef SERVICE_API_JSON_WRITER_H
-#define SERVICE_API_JSON_WRITER_H
+ * `key` is a member's name inside an object and NULL inside an array and at the top. Texts must be
+ * UTF-8: who takes a text in checks it. Overflow shows in buffer.failed. Amounts of money, which
+ * are strings, are written by core/model/money_json.h. Any thread. Source: RFC 8259. */
+#ifndef BASE_JSON_WRITER_H
+#define BASE_JSON_WRITER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,11 +26,8 @@ void writer_null(struct json_writer *w, const char *key);
 void writer_bool(struct json_writer *w, const char *key, bool value);
 void writer_u64(struct json_writer *w, const char *key, uint64_t value);
 void writer_i64(struct json_writer *w, const char *key, int64_t value);
+/* Ten digits; null where it is not finite. */
 void writer_double(struct json_writer *w, const char *key, double value);
-/* All decimals of the scale: prices and fees. */
-void writer_decimal(struct json_writer *w, const char *key, int64_t units, unsigned scale);
-/* The same number without trailing zeros: quantities, money, percentages. */
-void writer_short_decimal(struct json_writer *w, const char *key, int64_t units, unsigned scale);
 /* RFC 3339 in UTC with milliseconds. */
 void writer_time(struct json_writer *w, const char *key, int64_t time_ms);
 /* Text that is JSON already. */
