@@ -24,8 +24,7 @@ static const char security_headers[] =
     "frame-ancestors 'none'; object-src 'none'\r\n"
     "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n"
-    "Cross-Origin-Resource-Policy: same-origin\r\n"
-    "Cache-Control: no-store\r\n";
+    "Cross-Origin-Resource-Policy: same-origin\r\n";
 
 static void on_request(const struct http_request *request, struct http_reply *reply);
 static void on_own_answer(const struct http_own_answer *own, struct http_reply *reply);

@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 
-enum { DETAIL_SIZE = 768 };
+enum { DETAIL_SIZE = 768, ETAG_SIZE = 19, ETAG_SEED = 1 };
 
 int64_t api_now_ms(void)
 {
@@ -59,24 +59,36 @@ static void call_free(struct call *call)
 
 /* The one way out: every answer bears its request's id. The call goes first, because answering may
  * bring the connection's next request in. */
-static void answer(struct call *call, int status, const char *content_type, struct slice body,
-                   const char *allow)
+static void answer_with(struct call *call, const struct http_response *response,
+                        struct http_header own_header)
 {
     struct http_reply *reply = call->reply;
     struct buffer own = call->body;
     char id[CALL_ID_SIZE];
     memcpy(id, call->id, sizeof id);
-    call->api->answers[status / 100]++;
+    call->api->answers[response->status / 100]++;
     call->body = (struct buffer){0};
     call_free(call);
+    const bool is_kept = slice_is(own_header.name, "ETag");
     const struct http_header headers[] = {{SLICE("X-Request-Id"), slice_of(id)},
-                                          {SLICE("Allow"), slice_of(allow)}};
-    http_reply_send(reply, &(struct http_response){.status = status,
-                                                   .content_type = content_type,
-                                                   .headers = headers,
-                                                   .header_count = *allow ? 2 : 1,
-                                                   .body = body});
+                                          {SLICE("Cache-Control"),
+                                           is_kept ? SLICE("no-cache") : SLICE("no-store")},
+                                          own_header};
+    struct http_response whole = *response;
+    whole.headers = headers;
+    whole.header_count = own_header.name.size ? 3 : 2;
+    http_reply_send(reply, &whole);
     buffer_deinit(&own);
+}
+
+static void answer(struct call *call, int status, const char *content_type, struct slice body,
+                   const char *allow)
+{
+    const struct http_header allow_header = {SLICE("Allow"), slice_of(allow)};
+    const struct http_header none = {0};
+    answer_with(
+        call, &(struct http_response){.status = status, .content_type = content_type, .body = body},
+        *allow ? allow_header : none);
 }
 
 void call_send_as(struct call *call, int status, const char *content_type)
@@ -93,9 +105,25 @@ void call_send(struct call *call, int status)
     call_send_as(call, status, "application/json");
 }
 
-void call_send_static(struct call *call, const char *content_type, struct slice body)
+/* If-None-Match compares weakly, so what a proxy made weak ("W/...") is still ours. */
+static bool client_has(const struct http_request *request, const char *tag)
 {
-    answer(call, 200, content_type, body, "");
+    char weak[ETAG_SIZE + 2];
+    snprintf(weak, sizeof weak, "W/%s", tag);
+    return http_header_has_token(&request->headers, "If-None-Match", tag) ||
+           http_header_has_token(&request->headers, "If-None-Match", weak) ||
+           http_header_has_token(&request->headers, "If-None-Match", "*");
+}
+
+void call_send_static(struct call *call, const struct http_request *request,
+                      const char *content_type, struct slice body)
+{
+    char tag[ETAG_SIZE];
+    snprintf(tag, sizeof tag, "\"%016llx\"",
+             (unsigned long long)hash_bytes(ETAG_SEED, body.data, body.size));
+    struct http_response response = {.status = 200, .content_type = content_type, .body = body};
+    if (client_has(request, tag)) response = (struct http_response){.status = 304};
+    answer_with(call, &response, (struct http_header){SLICE("ETag"), slice_of(tag)});
 }
 
 static void open_problem(struct call *call, enum problem problem, const char *cause)

@@ -72,7 +72,10 @@ struct call *call_new(struct api *api, const struct http_headers *headers,
 /* Answers with what was written into json. */
 void call_send(struct call *call, int status);
 void call_send_as(struct call *call, int status, const char *content_type);
-void call_send_static(struct call *call, const char *content_type, struct slice body);
+/* Answers with what changes only with the program: with an ETag, or 304 where the client has it
+ * (RFC 9110 13.1.2). Everything else is told not to be kept. */
+void call_send_static(struct call *call, const struct http_request *request,
+                      const char *content_type, struct slice body);
 void call_problem(struct call *call, enum problem problem);
 /* The same with the cause, in English, behind the detail. */
 void call_problem_because(struct call *call, enum problem problem, const char *cause);

@@ -105,11 +105,10 @@ void ops_openapi(struct call *call, const struct http_request *request)
 
 void ops_page(struct call *call, const struct http_request *request)
 {
-    (void)request;
     for (size_t i = 0; i < web_files_count; i++) {
         const struct web_file *file = &web_files[i];
         if (strcmp(file->path, call->route->pattern) != 0) continue;
-        call_send_static(call, file->content_type, (struct slice){file->data, file->size});
+        call_send_static(call, request, file->content_type, (struct slice){file->data, file->size});
         return;
     }
     call_problem(call, PROBLEM_NOT_FOUND);

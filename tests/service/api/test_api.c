@@ -114,7 +114,9 @@ static void test_api__every_answer_has_security_headers(void **state)
         assert_null(strstr(policy, "unsafe"));
         assert_string_equal(answer_header(&a, "X-Content-Type-Options"), "nosniff");
         assert_string_equal(answer_header(&a, "Referrer-Policy"), "no-referrer");
-        assert_string_equal(answer_header(&a, "Cache-Control"), "no-store");
+        const bool is_kept = *answer_header(&a, "ETag") != '\0';
+        assert_true(is_kept == (i < 3));
+        assert_string_equal(answer_header(&a, "Cache-Control"), is_kept ? "no-cache" : "no-store");
         assert_string_equal(answer_header(&a, "Server"), "");
         assert_string_equal(answer_header(&a, "Access-Control-Allow-Origin"), "");
         answer_free(&a);
@@ -260,6 +262,44 @@ static void test_problem__speaks_the_readers_language(void **state)
         assert_string_equal(answer_text(&a, "detail"), rows[i].turkish
                                                            ? "Burada böyle bir şey yok."
                                                            : "There is no such thing here.");
+        answer_free(&a);
+    }
+    world_close(w);
+}
+
+static void test_page__is_not_sent_again_to_who_has_it(void **state)
+{
+    static const struct {
+        const char *format; /* %s: the page's tag */
+        int status;
+    } rows[] = {
+        {"If-None-Match: %s\r\n", 304},
+        {"If-None-Match: W/%s\r\n", 304},
+        {"If-None-Match: \"other\", %s\r\n", 304},
+        {"If-None-Match: *\r\n%.0s", 304},
+        {"If-None-Match: \"other\"\r\n%.0s", 200},
+        {"If-None-Match: \r\n%.0s", 200},
+        {"X-If-None-Match: %s\r\n", 200},
+    };
+    struct world *w = open_english();
+    (void)state;
+    struct answer page = get(w, "/app.js");
+    char tag[64];
+    snprintf(tag, sizeof tag, "%s", answer_header(&page, "ETag"));
+    assert_int_equal(strlen(tag), 18);
+    answer_free(&page);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char headers[128];
+        const char *at = strchr(rows[i].format, '%');
+        const bool shows = at[1] == 's';
+        snprintf(headers, sizeof headers, "%.*s%s%s", (int)(at - rows[i].format), rows[i].format,
+                 shows ? tag : "", at + (shows ? 2 : 4));
+        struct answer a = ask(w, "GET", "/app.js", headers, NULL);
+        assert_status(&a, rows[i].status);
+        assert_string_equal(answer_header(&a, "ETag"), tag);
+        assert_string_equal(answer_header(&a, "X-Content-Type-Options"), "nosniff");
+        assert_int_equal(strlen(answer_header(&a, "X-Request-Id")), 16);
+        if (a.status == 304) assert_string_equal(a.body, "");
         answer_free(&a);
     }
     world_close(w);
@@ -723,6 +763,7 @@ int main(void)
         cmocka_unit_test(test_local__forged_requests_are_refused),
         cmocka_unit_test(test_api__every_answer_has_security_headers),
         cmocka_unit_test(test_api__refusals_of_the_http_server_are_problems),
+        cmocka_unit_test(test_page__is_not_sent_again_to_who_has_it),
         cmocka_unit_test(test_query__unknown_and_doubled_names_are_refused_by_name),
         cmocka_unit_test(test_api__methods_are_what_the_table_says),
         cmocka_unit_test(test_api__unknown_paths_are_404),
