@@ -27,19 +27,21 @@ tsan: ## build-tsan/: clang with the thread sanitizer
 	@script/bootstrap build test full
 	@script/build tsan
 
-full: test clang tsan ## the second tier: also by clang, with the thread sanitizer, 500 kills, SOAK=600 seconds under load
+full: test clang tsan ## the second tier: also by clang, with the thread sanitizer, KILLS=500 (SEED=1), SOAK=600 seconds under load
 	@script/run-tests build-clang
 	@BINARY=$(CURDIR)/build-tsan/tradebot KILLS=10 script/run-tests build-tsan tests/system/test_*
-	@BINARY=$(CURDIR)/build/tradebot KILLS=500 tests/system/test_kill
+	@BINARY=$(CURDIR)/build/tradebot KILLS=$(or $(KILLS),500) $(if $(SEED),SEED=$(SEED)) tests/system/test_kill
 	@BINARY=$(CURDIR)/build/tradebot SOAK=$(or $(SOAK),600) tests/system/soak
 
 fuzz: ## fuzzers for SECONDS=30 each; ONLY=decimal runs one
 	@script/bootstrap build test full
 	@script/fuzz $(or $(SECONDS),30) $(ONLY)
 
-nightly: ## the third tier: every fuzzer for half an hour
+nightly: asan ## the third tier: STORM=20000 engine storms from SEED on (the clock), then every fuzzer for half an hour
+	@first=$(or $(SEED),$$(date +%s)000); echo "storm: seeds from $$first on"; \
+	    STORM_SEED=$$first STORM_SEEDS=$(or $(STORM),20000) build-asan/tests/test_core_engine_storm
 	@script/bootstrap build test full
-	@script/fuzz 1800
+	@script/fuzz $(or $(SECONDS),1800)
 
 bench: ## speed beside peers, see bench/RESULTS.md; ONLY=tick runs one
 	@script/bootstrap build bench
