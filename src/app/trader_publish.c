@@ -125,6 +125,7 @@ void trader_publish_status(struct trader *t)
             .malformed = status.malformed,
             .weight_used = status.weight_used,
             .weight_limit = status.weight_limit,
+            .banned_until_ms = status.banned_until_ms,
         };
         memcpy(p.venue.reason, status.reason, sizeof p.venue.reason);
         trader_publish(t, &p);

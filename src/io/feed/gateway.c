@@ -6,8 +6,6 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "io/feed/gateway_internal.h"
-#include "io/feed/market_session.h"
-#include "io/feed/venue_url.h"
 
 static enum err init(struct gateway *g, const struct gateway_options *options);
 static void release(struct gateway *g);
@@ -39,29 +37,31 @@ enum err gateway_open(uv_loop_t *loop, const struct gateway_options *options, st
 
 static enum err init(struct gateway *g, const struct gateway_options *options)
 {
-    struct url url;
     g->options = *options;
     struct gateway_options *o = &g->options;
-    if (o->reconnect_first_ms == 0) o->reconnect_first_ms = RECONNECT_FIRST_MS;
-    if (o->reconnect_last_ms == 0) o->reconnect_last_ms = RECONNECT_LAST_MS;
     if (o->silence_ms == 0) o->silence_ms = GATEWAY_SILENCE_MS;
     if (!slice_copy(slice_of(options->install), g->install, sizeof g->install))
         return err_set(ERR_INVALID, "the installation's id has %d characters", INSTALL_ID_SIZE - 1);
 
-    enum err err = venue_url_parse(options->ws_api_url, true, &url);
-    if (!err) err = venue_url_join(&url, "", g->url, sizeof g->url);
+    const enum err err = venue_stream_init(&g->stream, g->loop,
+                                           &(struct venue_stream_options){
+                                               .url = o->ws_api_url,
+                                               .path = "",
+                                               .tls = o->tls,
+                                               .rest = o->rest,
+                                               .jitter_seed = o->jitter_seed,
+                                               .first_ms = o->reconnect_first_ms,
+                                               .last_ms = o->reconnect_last_ms,
+                                           });
     if (err) return err_note(err, "while opening the user stream");
-    if (url.secure && !options->tls)
-        return err_set(ERR_INVALID, "%s needs TLS", options->ws_api_url);
 
-    backoff_init(&g->backoff, options->jitter_seed, o->reconnect_first_ms, o->reconnect_last_ms);
     g->rules = calloc(GATEWAY_INSTRUMENTS_MAX, sizeof *g->rules);
     g->table = calloc(1, sizeof *g->table);
     g->fills = calloc(BINANCE_FILLS_MAX, sizeof *g->fills);
     g->trades = calloc(BINANCE_KLINES_MAX, sizeof *g->trades);
     if (!g->rules || !g->table || !g->fills || !g->trades)
         return err_set(ERR_NO_MEMORY, "no memory for a gateway");
-    g->started = g->dial_next = uv_now(g->loop);
+    g->started = uv_now(g->loop);
     return OK;
 }
 
@@ -87,11 +87,7 @@ void gateway_close(struct gateway *g)
     if (!g || g->is_closed) return;
     g->is_closed = true;
     venue_rest_forget(g->options.rest, g);
-    if (g->ws) {
-        ws_set_handler(g->ws, NULL, NULL);
-        ws_close(g->ws, WS_CODE_NORMAL, SLICE(""));
-        g->ws = NULL;
-    }
+    venue_stream_close(&g->stream);
     uv_close((uv_handle_t *)&g->timer, on_timer_closed);
 }
 

@@ -54,7 +54,7 @@ struct gateway_options {
     const char *install;     /* the installation's id, for client order ids */
     uint32_t read_lag_ms;    /* how late the venue's queries may be: 60 s at Binance, less at sim */
     uint64_t jitter_seed;
-    /* A zero takes the default: those of market_session.h, and GATEWAY_SILENCE_MS. */
+    /* A zero takes the default: those of venue_stream.h, and GATEWAY_SILENCE_MS. */
     uint32_t reconnect_first_ms, reconnect_last_ms, silence_ms;
     struct gateway_sink sink;
     void *user;

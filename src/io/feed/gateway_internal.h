@@ -9,10 +9,8 @@
 #ifndef IO_FEED_GATEWAY_INTERNAL_H
 #define IO_FEED_GATEWAY_INTERNAL_H
 
-#include "io/feed/backoff.h"
 #include "io/feed/gateway.h"
-#include "io/net/url.h"
-#include "io/net/ws.h"
+#include "io/feed/venue_stream.h"
 
 /* One order that is being placed or asked about. */
 struct errand {
@@ -39,7 +37,6 @@ struct doubt {
 struct gateway {
     uv_loop_t *loop;
     struct gateway_options options;
-    char url[URL_PATH_SIZE + URL_HOST_SIZE + 32];
     char install[INSTALL_ID_SIZE];
     bool is_closed;
     uv_timer_t timer;
@@ -58,11 +55,7 @@ struct gateway {
     uint64_t forgotten_ms; /* loop time of the newest doubt that fell off the ring */
     struct buffer out;
 
-    struct ws *ws; /* NULL while there is none */
-    struct backoff backoff;
-    uint64_t dial_next; /* loop time, while ws is NULL */
-    uint64_t opened;    /* loop time */
-    uint64_t last_ping;
+    struct venue_stream stream;
     int64_t subscribe_id; /* of the message under way; 0: none */
     int64_t next_id;
     bool is_up;

@@ -4,12 +4,10 @@
 
 #include "base/log.h"
 #include "io/feed/gateway_internal.h"
-#include "io/feed/market_session.h"
 #include "io/venue/binance/binance_user.h"
 
-enum { REASON_SIZE = 128, CODE_CLOCK = -1021, CLOCK_WAIT_MS = 50 };
+enum { CODE_CLOCK = -1021, CLOCK_WAIT_MS = 50 };
 
-static void dial(struct gateway *g);
 static uint64_t watchdog_due(struct gateway *g);
 static uint64_t subscribe(struct gateway *g);
 static void hang_up(struct gateway *g, const char *reason);
@@ -25,20 +23,12 @@ static const struct ws_handler ws_handler = {
 
 uint64_t gateway_stream_due(struct gateway *g)
 {
-    if (g->ws && ws_is_open(g->ws)) return watchdog_due(g);
-    if (g->ws) return UINT64_MAX;
-    if (g->dial_next > uv_now(g->loop)) return g->dial_next;
-    dial(g);
-    return g->ws ? UINT64_MAX : g->dial_next;
-}
-
-static void dial(struct gateway *g)
-{
-    const struct ws_options options = {.tls = g->options.tls};
-    if (ws_connect(g->loop, g->url, &options, &ws_handler, g, &g->ws) == OK) return;
-    g->ws = NULL;
-    g->dial_next = uv_now(g->loop) + backoff_next_ms(&g->backoff);
-    log_warn("user_stream_failed", "cause=\"%s\"", err_text());
+    if (g->stream.ws && ws_is_open(g->stream.ws)) return watchdog_due(g);
+    const uint64_t at = venue_stream_dial_at(&g->stream);
+    if (at > uv_now(g->loop)) return at;
+    if (venue_stream_dial(&g->stream, &(struct ws_options){0}, &ws_handler, g))
+        log_warn("user_stream_failed", "cause=\"%s\"", err_text());
+    return venue_stream_dial_at(&g->stream);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -49,29 +39,28 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static uint64_t watchdog_due(struct gateway *g)
 {
     const uint64_t now = uv_now(g->loop);
-    const uint64_t heard = ws_last_heard_ms(g->ws);
+    const uint64_t heard = ws_last_heard_ms(g->stream.ws);
     const uint64_t silent_at = heard + g->options.silence_ms;
     const uint64_t ask_at = heard + g->options.silence_ms / 2;
-    const uint64_t unanswered_at = g->is_up ? UINT64_MAX : g->opened + GATEWAY_SUBSCRIBE_MS;
+    const uint64_t unanswered_at = g->is_up ? UINT64_MAX : g->stream.opened + GATEWAY_SUBSCRIBE_MS;
     if (now >= silent_at || now >= unanswered_at) {
         hang_up(g, now >= silent_at ? "the venue fell silent" : "no answer to the subscription");
-        return g->is_closed ? UINT64_MAX : g->dial_next;
+        return g->is_closed ? UINT64_MAX : venue_stream_dial_at(&g->stream);
     }
     const uint64_t subscribe_at = subscribe(g);
-    if (now >= ask_at && g->last_ping <= heard) {
-        g->last_ping = now;
-        (void)ws_ping(g->ws, SLICE(""));
-    }
+    if (now >= ask_at) venue_stream_ping(&g->stream);
     return earlier(earlier(now >= ask_at ? silent_at : ask_at, unanswered_at), subscribe_at);
 }
 
-/* A signature is good for a moment of the venue's clock only, so that must be known first. */
+/* A signature is good for a moment of the venue's clock only, so that must be known first; and to
+ * subscribe is a request, which a ban forbids. */
 static uint64_t subscribe(struct gateway *g)
 {
     if (g->is_up || g->subscribe_id != 0) return UINT64_MAX;
-    if (!venue_rest_clock_known(g->options.rest)) {
-        /* The time it takes to learn the clock is not the venue's fault. */
-        g->opened = uv_now(g->loop);
+    const bool is_banned = venue_rest_banned_until_ms(g->options.rest) > 0;
+    if (is_banned || !venue_rest_clock_known(g->options.rest)) {
+        /* The time that this takes is no failure of this connection. */
+        g->stream.opened = uv_now(g->loop);
         return uv_now(g->loop) + CLOCK_WAIT_MS;
     }
     g->subscribe_id = ++g->next_id;
@@ -80,34 +69,26 @@ static uint64_t subscribe(struct gateway *g)
                                      venue_rest_now_ms(g->options.rest)))
         log_error("user_stream_unsigned", "cause=\"%s\"", err_text());
     else
-        (void)ws_send(g->ws, WS_TEXT, buffer_slice(&g->out));
+        (void)ws_send(g->stream.ws, WS_TEXT, buffer_slice(&g->out));
     return UINT64_MAX;
 }
 
 static void hang_up(struct gateway *g, const char *reason)
 {
-    const uint64_t now = uv_now(g->loop);
     const bool was_up = g->is_up;
-    if (g->ws) {
-        ws_set_handler(g->ws, NULL, NULL);
-        ws_abort(g->ws);
-        g->ws = NULL;
-    }
-    if (was_up && now - g->opened >= RECONNECT_HEALTHY_MS) backoff_reset(&g->backoff);
+    venue_stream_drop(&g->stream);
     g->is_up = false;
     g->subscribe_id = 0;
-    g->dial_next = now + backoff_next_ms(&g->backoff);
     gateway_wake(g);
     log_warn("user_stream_cut", "cause=\"%s\" again_in_ms=%llu", reason,
-             (unsigned long long)(g->dial_next - now));
+             (unsigned long long)(venue_stream_dial_at(&g->stream) - uv_now(g->loop)));
     if (was_up) g->options.sink.on_stream(g->options.user, false, reason);
 }
 
 static void on_open(struct ws *ws)
 {
     struct gateway *g = ws_user(ws);
-    g->opened = uv_now(g->loop);
-    g->last_ping = 0;
+    venue_stream_opened(&g->stream);
     g->subscribe_id = 0;
     gateway_wake(g);
 }
@@ -115,13 +96,8 @@ static void on_open(struct ws *ws)
 static void on_close(struct ws *ws, uint16_t code, struct slice reason, enum err err)
 {
     struct gateway *g = ws_user(ws);
-    char text[REASON_SIZE];
-    g->ws = NULL;
-    if (err)
-        snprintf(text, sizeof text, "%.*s", (int)reason.size, reason.data);
-    else
-        snprintf(text, sizeof text, "the venue closed: %u %.*s", code, (int)reason.size,
-                 reason.data ? reason.data : "");
+    char text[VENUE_STREAM_REASON_SIZE];
+    venue_stream_closed(&g->stream, code, reason, err, text);
     hang_up(g, text);
 }
 
@@ -145,7 +121,7 @@ static void on_message(struct ws *ws, enum ws_opcode opcode, struct slice messag
         break;
     case BINANCE_USER_TERMINATED: hang_up(g, "the venue ended the subscription"); break;
     case BINANCE_USER_SHUTDOWN:
-        backoff_reset(&g->backoff);
+        backoff_reset(&g->stream.backoff);
         hang_up(g, "the venue shuts this connection down");
         break;
     case BINANCE_USER_FOREIGN: g->foreign++; break;
@@ -159,15 +135,19 @@ static void on_message(struct ws *ws, enum ws_opcode opcode, struct slice messag
 
 static void on_answer(struct gateway *g, const struct binance_user_answer *answer)
 {
-    char text[REASON_SIZE];
+    char text[VENUE_STREAM_REASON_SIZE];
     if (g->subscribe_id == 0 || answer->id != g->subscribe_id) return;
     if (answer->status == 200) {
         g->is_up = true;
-        g->opened = uv_now(g->loop);
+        g->stream.opened = uv_now(g->loop);
         g->options.sink.on_stream(g->options.user, true, "");
         return;
     }
     if (answer->error.code == CODE_CLOCK) venue_rest_clock_doubt(g->options.rest);
+    venue_rest_heed(g->options.rest, &(struct binance_outcome){.answered = true,
+                                                               .status = answer->status,
+                                                               .body = answer->error_body,
+                                                               .retry_after_s = -1});
     snprintf(text, sizeof text, "the subscription was refused: %d %.*s", answer->error.code,
              (int)answer->error.message.size,
              answer->error.message.data ? answer->error.message.data : "");

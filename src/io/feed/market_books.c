@@ -20,11 +20,10 @@ static void fetch(struct watch *w);
 static void on_snapshot(void *user, const struct binance_outcome *outcome);
 static void tell_buffered(struct watch *w);
 
-void market_book_init(struct watch *w, uint64_t seed)
+void market_book_init(struct watch *w)
 {
-    const struct market_session_options *o = &w->session->options;
     book_sync_init(&w->sync);
-    backoff_init(&w->backoff, seed, o->reconnect_first_ms, o->reconnect_last_ms);
+    market_backoff_init(w->session, &w->backoff, 2 + (uint64_t)w->place);
     w->fetch_next = UINT64_MAX;
     w->feed = FEED_DOWN;
     w->deltas.limit = MARKET_BUFFER_MAX;

@@ -45,8 +45,7 @@ enum err market_session_watch_candles(struct market_session *m, uint16_t instrum
         .last_open_ms = -1,
         .empty_until_ms = -1,
     };
-    backoff_init(&l->backoff, m->options.jitter_seed + m->stream_count,
-                 m->options.reconnect_first_ms, m->options.reconnect_last_ms);
+    market_backoff_init(m, &l->backoff, m->stream_count);
     w->lines[timeframe] = l;
     return OK;
 }

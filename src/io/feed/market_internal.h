@@ -14,8 +14,7 @@
 #include "core/market/book_sync.h"
 #include "io/feed/backoff.h"
 #include "io/feed/market_session.h"
-#include "io/net/url.h"
-#include "io/net/ws.h"
+#include "io/feed/venue_stream.h"
 
 enum { MARKET_REST_DEADLINE_MS = 60000 };
 
@@ -76,18 +75,13 @@ struct candle_fetch {
 struct market_session {
     uv_loop_t *loop;
     struct market_session_options options;
-    char url[URL_PATH_SIZE + URL_HOST_SIZE + 32];
     uint8_t state;
     char reason[MARKET_REASON_SIZE];
     bool is_closed;
     uv_timer_t timer;
 
-    struct ws *ws; /* NULL while there is none */
-    struct backoff backoff;
-    uint64_t dial_next;  /* loop time, while ws is NULL */
-    uint64_t opened;     /* loop time */
+    struct venue_stream stream;
     uint64_t last_frame; /* loop time; 0: none ever */
-    uint64_t last_ping;
     uint64_t frames, gaps, reconnects, refused;
     uint64_t next_id;      /* of control messages */
     uint64_t next_message; /* loop time before which no control message leaves */
@@ -117,6 +111,8 @@ void market_wake(struct market_session *m); /* something is to be done: look, fr
 void market_set_state(struct market_session *m, enum market_state state, const char *reason);
 void market_tell(struct market_session *m, struct event *event);
 void market_judge(struct market_session *m); /* LIVE or SYNCING, by the books */
+/* For something else of the session that is tried again: waits as between dials, jitter its own. */
+void market_backoff_init(const struct market_session *m, struct backoff *b, uint64_t number);
 struct watch *market_watch_of(const struct market_session *m, uint16_t instrument);
 /* OK, or what the outcome of a request means; err_text names it. */
 enum err market_check(const struct binance_outcome *outcome) ERR_MUST_USE;
@@ -131,7 +127,7 @@ uint64_t market_streams_due(struct market_session *m);
 void market_streams_on_answer(struct market_session *m, const struct binance_frame *frame);
 
 /* market_books.c */
-void market_book_init(struct watch *w, uint64_t seed);
+void market_book_init(struct watch *w);
 void market_book_deinit(struct watch *w);
 void market_book_on_delta(struct watch *w, const struct binance_depth *depth);
 void market_book_want_snapshot(struct watch *w); /* its stream is on: a snapshot is of use */

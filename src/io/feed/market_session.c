@@ -6,7 +6,6 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "io/feed/market_internal.h"
-#include "io/feed/venue_url.h"
 
 static enum err init(struct market_session *m, const struct market_session_options *options);
 static void release(struct market_session *m);
@@ -41,29 +40,26 @@ enum err market_session_open(uv_loop_t *loop, const struct market_session_option
     return OK;
 }
 
-static uint32_t or_default(uint32_t value, uint32_t standard)
-{
-    return value > 0 ? value : standard;
-}
-
 static enum err init(struct market_session *m, const struct market_session_options *options)
 {
-    struct url url;
     m->options = *options;
     struct market_session_options *o = &m->options;
-    o->reconnect_first_ms = or_default(o->reconnect_first_ms, RECONNECT_FIRST_MS);
-    o->reconnect_last_ms = or_default(o->reconnect_last_ms, RECONNECT_LAST_MS);
-    o->silence_ms = or_default(o->silence_ms, SILENCE_MS);
-    o->data_silence_ms = or_default(o->data_silence_ms, MARKET_DATA_SILENCE_MS);
+    if (o->silence_ms == 0) o->silence_ms = SILENCE_MS;
+    if (o->data_silence_ms == 0) o->data_silence_ms = MARKET_DATA_SILENCE_MS;
 
-    enum err err = venue_url_parse(options->ws_url, true, &url);
-    if (!err) err = venue_url_join(&url, "/stream", m->url, sizeof m->url);
+    const enum err err = venue_stream_init(&m->stream, m->loop,
+                                           &(struct venue_stream_options){
+                                               .url = o->ws_url,
+                                               .path = "/stream",
+                                               .tls = o->tls,
+                                               .rest = o->rest,
+                                               .jitter_seed = o->jitter_seed,
+                                               .first_ms = o->reconnect_first_ms,
+                                               .last_ms = o->reconnect_last_ms,
+                                           });
     if (err) return err_note(err, "while opening the streams of %s", venue_name(options->venue));
-    if (url.secure && !options->tls) return err_set(ERR_INVALID, "%s needs TLS", options->ws_url);
 
-    backoff_init(&m->backoff, options->jitter_seed, o->reconnect_first_ms, o->reconnect_last_ms);
-    backoff_init(&m->symbols_backoff, options->jitter_seed + 1, o->reconnect_first_ms,
-                 o->reconnect_last_ms);
+    market_backoff_init(m, &m->symbols_backoff, 1);
     m->table = calloc(1, sizeof *m->table);
     m->levels = calloc(BINANCE_LEVELS_MAX, sizeof *m->levels);
     m->snapshot_levels = calloc(BINANCE_LEVELS_MAX, sizeof *m->snapshot_levels);
@@ -74,8 +70,14 @@ static enum err init(struct market_session *m, const struct market_session_optio
         return err_set(ERR_NO_MEMORY, "no memory for a market session");
     m->decoder = (struct binance_decoder){
         .symbols = m->table, .levels = m->levels, .level_capacity = BINANCE_LEVELS_MAX};
-    m->dial_next = m->symbols_next = uv_now(m->loop);
+    m->symbols_next = uv_now(m->loop);
     return OK;
+}
+
+void market_backoff_init(const struct market_session *m, struct backoff *b, uint64_t number)
+{
+    const struct backoff *dials = &m->stream.backoff;
+    backoff_init(b, m->options.jitter_seed + number, dials->first_ms, dials->last_ms);
 }
 
 static void release(struct market_session *m)
@@ -106,11 +108,7 @@ void market_session_close(struct market_session *m)
     if (!m || m->is_closed) return;
     m->is_closed = true;
     venue_rest_forget(m->options.rest, m);
-    if (m->ws) {
-        ws_set_handler(m->ws, NULL, NULL);
-        ws_close(m->ws, WS_CODE_NORMAL, SLICE(""));
-        m->ws = NULL;
-    }
+    venue_stream_close(&m->stream);
     market_candles_give_up(m);
     uv_close((uv_handle_t *)&m->timer, on_timer_closed);
 }
@@ -132,7 +130,7 @@ enum err market_session_watch(struct market_session *m, const struct instrument 
     w->session = m;
     w->rules = *rules;
     w->place = m->watch_count;
-    market_book_init(w, m->options.jitter_seed + 2 + w->place);
+    market_book_init(w);
     m->watches[m->watch_count++] = w;
     CHECK(market_streams_add(m, w->place, STREAM_DEPTH) == OK);
     CHECK(market_streams_add(m, w->place, STREAM_TRADE) == OK);
@@ -170,6 +168,7 @@ void market_session_status(const struct market_session *m, struct market_status 
         .refused = m->refused,
         .weight_used = request_budget_used(budget, venue_rest_now_ms(m->options.rest)),
         .weight_limit = budget->limits.weight,
+        .banned_until_ms = venue_rest_banned_until_ms(m->options.rest),
     };
     memcpy(out->reason, m->reason, sizeof out->reason);
 }
@@ -193,7 +192,7 @@ void market_tell(struct market_session *m, struct event *event)
 
 void market_judge(struct market_session *m)
 {
-    if (!m->ws || !ws_is_open(m->ws)) return;
+    if (!m->stream.ws || !ws_is_open(m->stream.ws)) return;
     unsigned behind = 0;
     for (unsigned i = 0; i < m->watch_count; i++) behind += !m->watches[i]->is_live;
     if (behind == 0)
@@ -243,25 +242,24 @@ static void on_timer(uv_timer_t *timer)
 
 static uint64_t connection_due(struct market_session *m)
 {
-    if (m->ws && ws_is_open(m->ws)) return watchdog_due(m);
-    if (m->ws) return UINT64_MAX;
-    if (m->dial_next > uv_now(m->loop)) return m->dial_next;
+    if (m->stream.ws && ws_is_open(m->stream.ws)) return watchdog_due(m);
+    const uint64_t at = venue_stream_dial_at(&m->stream);
+    if (at > uv_now(m->loop)) {
+        if (!m->stream.ws && at > m->stream.dial_next)
+            market_set_state(m, MARKET_DOWN, "the venue forbids connections for now");
+        return m->is_closed ? UINT64_MAX : at;
+    }
     dial(m);
-    return m->ws ? UINT64_MAX : m->dial_next;
+    return m->is_closed ? UINT64_MAX : venue_stream_dial_at(&m->stream);
 }
 
 static void dial(struct market_session *m)
 {
-    const struct ws_options options = {
-        .deflate = true, .tls = m->options.tls, .read_size = m->options.read_size};
-    const enum err err = ws_connect(m->loop, m->url, &options, &ws_handler, m, &m->ws);
-    if (err) {
-        m->ws = NULL;
-        m->dial_next = uv_now(m->loop) + backoff_next_ms(&m->backoff);
+    const struct ws_options options = {.deflate = true, .read_size = m->options.read_size};
+    if (venue_stream_dial(&m->stream, &options, &ws_handler, m))
         market_set_state(m, MARKET_DOWN, err_text());
-        return;
-    }
-    market_set_state(m, MARKET_DIALING, m->reason);
+    else
+        market_set_state(m, MARKET_DIALING, m->reason);
 }
 
 /* When the connection will count as hung, unless something comes; at half the time it is asked. */
@@ -269,41 +267,31 @@ static uint64_t watchdog_due(struct market_session *m)
 {
     const uint64_t now = uv_now(m->loop);
     if (m->stream_count == 0) return UINT64_MAX;
-    const uint64_t heard = ws_last_heard_ms(m->ws);
-    const uint64_t data = m->last_frame > m->opened ? m->last_frame : m->opened;
+    const uint64_t heard = ws_last_heard_ms(m->stream.ws);
+    const uint64_t opened = m->stream.opened;
+    const uint64_t data = m->last_frame > opened ? m->last_frame : opened;
     const uint64_t silent_at = heard + m->options.silence_ms;
     const uint64_t data_silent_at = data + m->options.data_silence_ms;
     if (now >= silent_at || now >= data_silent_at) {
         hang_up(m, MARKET_STALE, "the venue fell silent");
-        return m->is_closed ? UINT64_MAX : m->dial_next;
+        return m->is_closed ? UINT64_MAX : venue_stream_dial_at(&m->stream);
     }
     const uint64_t ask_at = heard + m->options.silence_ms / 2;
     if (now < ask_at) return earlier(ask_at, data_silent_at);
-    if (m->last_ping <= heard) {
-        m->last_ping = now;
-        (void)ws_ping(m->ws, SLICE(""));
-    }
+    venue_stream_ping(&m->stream);
     return earlier(silent_at, data_silent_at);
 }
 
 /* The connection is of no use any more: everything that hangs on it is stale. */
 static void hang_up(struct market_session *m, enum market_state state, const char *reason)
 {
-    const uint64_t now = uv_now(m->loop);
     char kept[MARKET_REASON_SIZE];
     snprintf(kept, sizeof kept, "%s", reason);
-    if (m->ws) {
-        ws_set_handler(m->ws, NULL, NULL);
-        ws_abort(m->ws);
-        m->ws = NULL;
-    }
-    if (m->opened > 0 && now - m->opened >= RECONNECT_HEALTHY_MS) backoff_reset(&m->backoff);
-    if (m->opened > 0) m->reconnects++;
-    m->opened = 0;
-    m->dial_next = now + backoff_next_ms(&m->backoff);
+    if (m->stream.opened > 0) m->reconnects++;
+    venue_stream_drop(&m->stream);
     market_streams_forget(m);
     log_warn("feed_cut", "venue=%s cause=\"%s\" again_in_ms=%llu", venue_name(m->options.venue),
-             kept, (unsigned long long)(m->dial_next - now));
+             kept, (unsigned long long)(venue_stream_dial_at(&m->stream) - uv_now(m->loop)));
     for (unsigned i = 0; i < m->watch_count && !m->is_closed; i++) market_book_drop(m->watches[i]);
     if (m->is_closed) return;
     market_wake(m);
@@ -313,9 +301,8 @@ static void hang_up(struct market_session *m, enum market_state state, const cha
 static void on_open(struct ws *ws)
 {
     struct market_session *m = ws_user(ws);
-    m->opened = uv_now(m->loop);
-    m->last_ping = 0;
-    m->next_message = m->opened;
+    venue_stream_opened(&m->stream);
+    m->next_message = m->stream.opened;
     market_wake(m);
     market_judge(m);
 }
@@ -324,12 +311,7 @@ static void on_close(struct ws *ws, uint16_t code, struct slice reason, enum err
 {
     struct market_session *m = ws_user(ws);
     char text[MARKET_REASON_SIZE];
-    m->ws = NULL;
-    if (err)
-        snprintf(text, sizeof text, "%.*s", (int)reason.size, reason.data);
-    else
-        snprintf(text, sizeof text, "the venue closed: %u %.*s", code, (int)reason.size,
-                 reason.data ? reason.data : "");
+    venue_stream_closed(&m->stream, code, reason, err, text);
     hang_up(m, MARKET_DOWN, text);
 }
 
@@ -375,7 +357,7 @@ static void on_message(struct ws *ws, enum ws_opcode opcode, struct slice messag
     case BINANCE_RESULT:
     case BINANCE_ERROR: market_streams_on_answer(m, &frame); break;
     case BINANCE_SHUTDOWN:
-        backoff_reset(&m->backoff);
+        backoff_reset(&m->stream.backoff);
         hang_up(m, MARKET_DOWN, "the venue shuts this connection down");
         break;
     case BINANCE_AGG_TRADE:

@@ -11,8 +11,8 @@
  * again. A missing candle is fetched by REST before the next one is told. Frames that cannot be
  * read are counted, sampled into the log and dropped; a dropped depth frame shows as a gap.
  *
- * Reconnects for ever: exponential backoff from RECONNECT_FIRST_MS to RECONNECT_LAST_MS with full
- * jitter, reset after RECONNECT_HEALTHY_MS of health. Silence of SILENCE_MS on a connection with
+ * Reconnects for ever, as venue_stream.h says; while the venue forbids it, which venue_rest.h knows,
+ * the session is DOWN and does not dial. Silence of SILENCE_MS on a connection with
  * streams is a hang: STALE, then a new connection. Half-way a ping is sent, so that a quiet market
  * is not taken for a hang; but MARKET_DATA_SILENCE_MS without any message is one even so.
  *
@@ -25,11 +25,9 @@
 #include "base/err.h"
 #include "core/model/event.h"
 #include "io/feed/venue_rest.h"
+#include "io/feed/venue_stream.h"
 
 enum {
-    RECONNECT_FIRST_MS = 250,
-    RECONNECT_LAST_MS = 30000,
-    RECONNECT_HEALTHY_MS = 60000,
     SILENCE_MS = 10000,
     MARKET_DATA_SILENCE_MS = 60000,
     MARKET_STREAMS_MAX = 1024,      /* of one connection */
@@ -39,7 +37,7 @@ enum {
     MARKET_BUFFER_MAX = 1 << 20,  /* bytes of deltas that wait for a snapshot; then anew */
     MARKET_HELD_CANDLES_MAX = 64, /* that wait for missing ones; the oldest is dropped */
     MARKET_SYMBOLS_INTERVAL_MS = 3600000,
-    MARKET_REASON_SIZE = 128,
+    MARKET_REASON_SIZE = VENUE_STREAM_REASON_SIZE,
     MARKET_CANDLES_MAX = BINANCE_KLINES_MAX, /* of one fetch */
 };
 
@@ -64,7 +62,7 @@ struct market_session_options {
     enum venue venue;
     uint64_t jitter_seed;
     uint16_t instruments_max; /* watched at a time */
-    /* A zero takes the default named above. */
+    /* A zero takes the default: the streams', or the one named above. */
     uint32_t reconnect_first_ms, reconnect_last_ms, silence_ms, data_silence_ms;
     uint32_t read_size; /* see struct conn_options */
     struct market_sink sink;
@@ -80,6 +78,7 @@ struct market_status {
     uint64_t frames, gaps, reconnects, malformed;
     uint64_t refused; /* SUBSCRIBE messages */
     uint32_t weight_used, weight_limit;
+    int64_t banned_until_ms; /* the venue's time before which nothing is sent to it; 0: no ban */
 };
 
 /* Starts to fetch the symbols and to dial. */

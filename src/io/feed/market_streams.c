@@ -70,12 +70,12 @@ static bool has_wanted(const struct market_session *m)
 uint64_t market_streams_due(struct market_session *m)
 {
     const uint64_t now = uv_now(m->loop);
-    if (!m->ws || !ws_is_open(m->ws) || !has_wanted(m)) return UINT64_MAX;
+    if (!m->stream.ws || !ws_is_open(m->stream.ws) || !has_wanted(m)) return UINT64_MAX;
     if (now < m->next_message) return m->next_message;
     (void)write_batch(m);
     m->next_message = now + 1000 / MARKET_MESSAGES_PER_SECOND;
     /* A failure shows in on_close. */
-    (void)ws_send(m->ws, WS_TEXT, buffer_slice(&m->out));
+    (void)ws_send(m->stream.ws, WS_TEXT, buffer_slice(&m->out));
     market_judge(m);
     return has_wanted(m) ? m->next_message : UINT64_MAX;
 }

@@ -46,6 +46,7 @@ struct venue_rest {
     struct waiting *under_way; /* linked by next */
     struct queue refused;      /* to be answered as not sent, from the loop */
     struct request_budget budget;
+    int64_t dials_until_ms; /* the venue's time: no WebSocket is dialled before */
     struct venue_clock venue_clock;
     struct backoff clock_backoff;
     uint64_t clock_next; /* loop time of the next measurement */
@@ -257,6 +258,7 @@ void venue_rest_clock_doubt(struct venue_rest *r)
 
 void venue_rest_warm(struct venue_rest *r)
 {
+    if (venue_rest_banned_until_ms(r) > 0) return;
     for (unsigned lane = 0; lane < LANE_COUNT; lane++) http_client_warm(r->lanes[lane]);
 }
 
@@ -374,18 +376,6 @@ static enum err send_now(struct venue_rest *r, struct waiting *w)
                             });
 }
 
-static int64_t header_number(const struct http_result *result, const char *name)
-{
-    const struct slice text = http_header_get(&result->headers, name);
-    int64_t value = 0;
-    if (!text.data || text.size == 0 || text.size > 15) return -1;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') return -1;
-        value = value * 10 + (text.data[i] - '0');
-    }
-    return value;
-}
-
 static void leave_under_way(struct venue_rest *r, struct waiting *w)
 {
     struct waiting **at = &r->under_way;
@@ -404,12 +394,13 @@ static void on_result(void *user, const struct http_result *result)
         .maybe_sent = result->maybe_sent,
         .status = result->status,
         .body = result->body,
-        .retry_after_s = answered ? header_number(result, "Retry-After") : -1,
+        .retry_after_s = answered ? http_header_number(&result->headers, "Retry-After") : -1,
     };
     leave_under_way(r, w);
     take_limits(r, result, &outcome);
     request_budget_settle(&r->budget, &w->ticket,
-                          answered ? header_number(result, "X-MBX-USED-WEIGHT-1M") : -1,
+                          answered ? http_header_number(&result->headers, "X-MBX-USED-WEIGHT-1M")
+                                   : -1,
                           venue_rest_now_ms(r));
     if (w->is_clock)
         on_clock_outcome(w, &outcome);
@@ -423,11 +414,18 @@ static void on_result(void *user, const struct http_result *result)
 static void take_limits(struct venue_rest *r, const struct http_result *result,
                         const struct binance_outcome *outcome)
 {
-    struct binance_answer answer;
     if (!outcome->answered) return;
+    const struct http_headers *headers = &result->headers;
+    request_budget_on_order_count(&r->budget, http_header_number(headers, "X-MBX-ORDER-COUNT-10S"),
+                                  http_header_number(headers, "X-MBX-ORDER-COUNT-1D"),
+                                  venue_rest_now_ms(r));
+    venue_rest_heed(r, outcome);
+}
+
+void venue_rest_heed(struct venue_rest *r, const struct binance_outcome *outcome)
+{
+    struct binance_answer answer;
     const int64_t now = venue_rest_now_ms(r);
-    request_budget_on_order_count(&r->budget, header_number(result, "X-MBX-ORDER-COUNT-10S"),
-                                  header_number(result, "X-MBX-ORDER-COUNT-1D"), now);
     if (outcome->status == 200) return;
     binance_classify(BINANCE_QUERY, outcome, NULL, "", NULL, 0, &answer);
     if (answer.orders_limited) {
@@ -443,6 +441,33 @@ static void take_limits(struct venue_rest *r, const struct http_result *result,
     request_budget_on_limited(&r->budget, pause_ms, now);
     log_warn("requests_limited", "host=%s status=%d until_ms=%lld", r->url.host, outcome->status,
              (long long)r->budget.banned_until_ms);
+}
+
+void venue_rest_on_refused_dial(struct venue_rest *r, int status, int64_t retry_after_s)
+{
+    venue_rest_heed(r, &(struct binance_outcome){
+                           .answered = true, .status = status, .retry_after_s = retry_after_s});
+    const bool is_told = retry_after_s > 0 && retry_after_s <= INT64_MAX / 1000;
+    if (status == 429 || status == 418 || (!is_told && status != 403 && status != 451)) return;
+    const int64_t pause_ms = is_told ? retry_after_s * 1000 : VENUE_REST_REFUSED_MS;
+    const int64_t until = venue_rest_now_ms(r) + pause_ms;
+    if (until > r->dials_until_ms) r->dials_until_ms = until;
+    log_warn("dials_refused", "host=%s status=%d until_ms=%lld", r->url.host, status,
+             (long long)r->dials_until_ms);
+}
+
+uint64_t venue_rest_dial_at(const struct venue_rest *r)
+{
+    const int64_t banned_until = r->budget.banned_until_ms;
+    const int64_t until = banned_until > r->dials_until_ms ? banned_until : r->dials_until_ms;
+    const int64_t now = venue_rest_now_ms(r);
+    return until > now ? uv_now(r->loop) + (uint64_t)(until - now) : 0;
+}
+
+int64_t venue_rest_banned_until_ms(const struct venue_rest *r)
+{
+    const int64_t until = r->budget.banned_until_ms;
+    return until > venue_rest_now_ms(r) ? until : 0;
 }
 
 static void tell_unsent(struct waiting *w)

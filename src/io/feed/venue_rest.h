@@ -3,8 +3,15 @@
  *
  * A request leaves when its priority's share of the budget allows, else it waits in line (cancel
  * before protective before exit before entry before data, first come first served within one); what
- * waits longer than its deadline is answered ERR_TIMEOUT, provably unsent. During a ban nothing
- * leaves at all. Nothing is ever sent twice.
+ * waits longer than its deadline is answered ERR_TIMEOUT, provably unsent. Nothing is ever sent
+ * twice.
+ *
+ * Ban: a 429 or 418, or the code -1003, stops everything that this process sends to the venue until
+ * it ends: requests here, cancels included, and dials and subscriptions of the streams, which ask
+ * venue_rest_dial_at. Whoever hears of one (REST, a refused handshake, the WebSocket API) tells it
+ * here, because the venue counts by address. A handshake that is refused otherwise, but with a
+ * Retry-After, or by 403 or 451, stops dials only, for that long or VENUE_REST_REFUSED_MS. What was
+ * handed to a socket before the ban was known is not called back.
  *
  * Clock: the venue's time minus ours, from GET time every VENUE_REST_CLOCK_INTERVAL_MS with the
  * shortest round trip of a few tries, and at once after a -1021.
@@ -29,6 +36,7 @@ enum {
     VENUE_REST_CLOCK_INTERVAL_MS = 300000,
     VENUE_REST_CLOCK_TRIES = 3,
     VENUE_REST_DEADLINE_MS = 10000,
+    VENUE_REST_REFUSED_MS = 300000, /* as long as the venue's firewall counts */
     /* Connections: data never stands in front of an order. */
     VENUE_REST_TRADING_POOL = 4,
     VENUE_REST_DATA_POOL = 2,
@@ -77,7 +85,15 @@ int64_t venue_rest_now_ms(const struct venue_rest *r);
 bool venue_rest_clock_known(const struct venue_rest *r);
 /* A -1021 or the like: measure again at once. */
 void venue_rest_clock_doubt(struct venue_rest *r);
-/* Opens a connection ahead of use. */
+/* A WebSocket handshake with the venue was refused; retry_after_s -1: it did not say. */
+void venue_rest_on_refused_dial(struct venue_rest *r, int status, int64_t retry_after_s);
+/* What an answer that came by another way than this line says about limits. */
+void venue_rest_heed(struct venue_rest *r, const struct binance_outcome *outcome);
+/* Loop time before which nobody may dial the venue; 0: now. */
+uint64_t venue_rest_dial_at(const struct venue_rest *r);
+/* The venue's time at which a ban ends; 0 while there is none. */
+int64_t venue_rest_banned_until_ms(const struct venue_rest *r);
+/* Opens a connection ahead of use; not during a ban. */
 void venue_rest_warm(struct venue_rest *r);
 struct binance_key *venue_rest_key(struct venue_rest *r);
 struct request_budget *venue_rest_budget(struct venue_rest *r);

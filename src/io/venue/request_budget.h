@@ -4,8 +4,8 @@
  * windows are aligned to the venue's clock. The count that leads is the venue's own, from the
  * header of the newest answer; requests that are not answered yet are added to it. Each priority
  * may fill the window only to its share, so that data can never starve what protects money. A ban
- * stops everything, cancels included, until it expires: one more request would lengthen it. The
- * owner keeps banned_until_ms over restarts.
+ * stops everything, cancels included, until it expires: one more request would lengthen it. It
+ * is kept in memory only: a restart forgets it and learns it anew by its first request.
  *
  * One thread. Never blocks: a refusal says when to try again. Source: Binance rest-api.md,
  * "LIMITS". */

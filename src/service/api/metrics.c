@@ -83,6 +83,11 @@ static uint64_t weight_of(const struct venue_status *v)
     return v->weight_used;
 }
 
+static uint64_t banned_until_of(const struct venue_status *v)
+{
+    return (uint64_t)v->banned_until_ms / 1000;
+}
+
 static void venues(struct buffer *out, const struct board *board)
 {
     by_venue(out, board, "venue_live", "1 while the venue's market data is live.", live_of);
@@ -92,6 +97,8 @@ static void venues(struct buffer *out, const struct board *board)
     by_venue(out, board, "reconnects_total", "Reconnects to the venue.", reconnects_of);
     by_venue(out, board, "streams", "Streams subscribed at the venue.", streams_of);
     by_venue(out, board, "request_weight", "Request weight used in this minute.", weight_of);
+    by_venue(out, board, "venue_banned_until_seconds",
+             "Unix time before which the venue takes nothing from us; 0: no ban.", banned_until_of);
 }
 
 static void http(struct buffer *out, const struct api *api)

@@ -38,6 +38,7 @@ struct venue_status {
     uint32_t streams;
     uint64_t gaps, reconnects, malformed, frames;
     uint32_t weight_used, weight_limit;
+    int64_t banned_until_ms; /* the venue takes nothing from us before; 0: no ban */
 };
 
 struct published_book {

@@ -248,13 +248,13 @@ static void test_session__refused_handshakes_are_tried_for_ever(void **state)
     (void)state;
     struct feed_recorder f;
     recorder_init(&f, &quick);
-    f.venue.refuses_dial = true;
+    f.venue.refuses_dial = 503;
     recorder_run(&f, dialled_five_times);
     struct market_status status;
     market_session_status(f.session, &status);
     assert_true(status.state == MARKET_DOWN || status.state == MARKET_DIALING);
     assert_non_null(strstr(status.reason, "503"));
-    f.venue.refuses_dial = false;
+    f.venue.refuses_dial = 0;
     script_always(&f.venue, "GET /api/v3/depth", 200, snapshot(10));
     recorder_watch(&f);
     recorder_expect(&f, "snap 10\nlive\n");

@@ -180,9 +180,10 @@ static void on_user_message(struct ws *w, enum ws_opcode opcode, struct slice me
     buffer_append(&v->heard_user, message.data, message.size);
     buffer_append_char(&v->heard_user, '\n');
     if (v->refuses_user)
-        script_send_user(v,
-                         "{\"id\":%lld,\"status\":400,\"error\":{\"code\":-1021,\"msg\":\"late\"}}",
-                         id_of(message));
+        script_send_user(v, "{\"id\":%lld,%s}", id_of(message),
+                         v->user_refusal
+                             ? v->user_refusal
+                             : "\"status\":400,\"error\":{\"code\":-1021,\"msg\":\"late\"}");
     else
         script_send_user(v, "{\"id\":%lld,\"status\":200,\"result\":{\"subscriptionId\":0}}",
                          id_of(message));
@@ -242,6 +243,15 @@ static void accept_deaf(struct venue_script *v, const struct http_request *reque
     v->stream_count++;
 }
 
+static void refuse_dial(const struct venue_script *v, struct http_reply *reply)
+{
+    struct http_header header = {SLICE("Retry-After"), SLICE("")};
+    if (v->retry_after) header.value = slice_of(v->retry_after);
+    http_reply_send(reply, &(struct http_response){.status = v->refuses_dial,
+                                                   .headers = &header,
+                                                   .header_count = v->retry_after ? 1 : 0});
+}
+
 static bool accept_socket(struct venue_script *v, const struct http_request *request,
                           struct http_reply *reply)
 {
@@ -249,7 +259,7 @@ static bool accept_socket(struct venue_script *v, const struct http_request *req
     if (!is_stream && !slice_is(request->path, "/binance/ws-api/v3")) return false;
     if (v->refuses_dial) {
         (is_stream ? &v->stream_count : &v->user_count)[0]++;
-        http_reply_text(reply, 503, NULL, SLICE(""));
+        refuse_dial(v, reply);
     } else if (is_stream && v->is_deaf) {
         accept_deaf(v, request, reply);
     } else if (is_stream) {

@@ -51,9 +51,11 @@ struct venue_script {
     unsigned message_count;
     bool is_deaf; /* takes the stream's handshake and then says nothing, pongs neither */
     struct conn *deaf;
-    bool refuses; /* SUBSCRIBE is answered by an error */
-    bool refuses_user;
-    bool refuses_dial; /* the handshake of both is answered 503 */
+    bool refuses;             /* SUBSCRIBE is answered by an error */
+    bool refuses_user;        /* the subscription is answered by an error: */
+    const char *user_refusal; /* its status and error as JSON members; NULL: a late clock's */
+    int refuses_dial; /* with this status the handshake of both is answered; 0: it is taken */
+    const char *retry_after; /* of that answer; NULL: none */
 };
 
 /* read_size: see struct conn_options. */

@@ -121,7 +121,8 @@ void publish_status(struct world *w, enum venue_state state)
                                     .streams = 6,
                                     .frames = 1234,
                                     .weight_used = 41,
-                                    .weight_limit = 6000};
+                                    .weight_limit = 6000,
+                                    .banned_until_ms = 1700000000999};
     publish(w, p);
     p = (struct publication){.kind = PUBLISH_ENGINE};
     p.engine.events = 99;

@@ -451,6 +451,8 @@ static void test_metrics__are_what_prometheus_reads(void **state)
     assert_status(&a, 200);
     assert_non_null(strstr(a.body, "\ntradebot_events_total 99\n"));
     assert_non_null(strstr(a.body, "\ntradebot_frames_total{venue=\"sim\"} 1234\n"));
+    assert_non_null(
+        strstr(a.body, "\ntradebot_venue_banned_until_seconds{venue=\"sim\"} 1700000000\n"));
     assert_non_null(strstr(a.body, "\ntradebot_build_info{version=\"1.2.3\",commit=\"abc\"} 1\n"));
     assert_non_null(strstr(a.body, "\ntradebot_resident_memory_bytes "));
     assert_true(parse_metrics(a.body) > 20);
