@@ -66,6 +66,8 @@ static void set_state(struct engine *e, struct bot *bot, enum bot_state state,
 static void start_bot(struct engine *e, struct bot *bot, struct outbox *out)
 {
     bot_turn_day(e, bot, out);
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++)
+        e->legs[bot->first_leg + i].written_off = false;
     const enum bot_reason limit = day_budget_reached(&bot->totals, &bot->config);
     set_state(e, bot, limit == BOT_REASON_NONE ? BOT_RUNNING : BOT_PAUSED, limit, out);
 }
@@ -74,7 +76,7 @@ static bool is_settled(const struct engine *e, const struct bot *bot)
 {
     for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
         const struct leg *leg = &e->legs[bot->first_leg + i];
-        if (leg->holds || leg->working_order) return false;
+        if ((leg->holds && !leg->written_off) || leg->working_order) return false;
     }
     return true;
 }
@@ -86,7 +88,7 @@ static void stop_bot(struct engine *e, struct bot *bot, struct outbox *out)
     /* An open position without a running bot would have nobody to watch its stop. */
     for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
         struct leg *leg = &e->legs[bot->first_leg + i];
-        if (leg->holds || leg->working_order)
+        if ((leg->holds && !leg->written_off) || leg->working_order)
             leg_want_exit(e, leg, PURPOSE_EXIT, (struct price){0}, out);
     }
     bot_settle(e, bot, out);
@@ -109,7 +111,10 @@ void bot_on_command(struct engine *e, const struct bot_event *command, struct ou
 void bot_settle(struct engine *e, struct bot *bot, struct outbox *out)
 {
     if (bot->totals.state != BOT_STOPPING || !is_settled(e, bot)) return;
-    set_state(e, bot, BOT_STOPPED, (enum bot_reason)bot->totals.reason, out);
+    enum bot_reason reason = (enum bot_reason)bot->totals.reason;
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++)
+        if (e->legs[bot->first_leg + i].written_off) reason = BOT_REASON_DUST;
+    set_state(e, bot, BOT_STOPPED, reason, out);
 }
 
 void bot_halt(struct engine *e, struct bot *bot, enum bot_reason reason, struct outbox *out)
@@ -148,6 +153,8 @@ static void restore_position(struct engine *e, const struct event *in)
         if (leg->instrument != in->instrument) continue;
         leg->position = in->restore.position;
         leg_note_position(e, leg);
+        leg->written_off =
+            bot->totals.state == BOT_STOPPED && bot->totals.reason == BOT_REASON_DUST;
     }
 }
 

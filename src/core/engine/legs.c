@@ -9,6 +9,9 @@
  * (too small for its filters, sold by somebody else), twice as long each time, up to the last. */
 enum { EXIT_RETRY_MS = 1000, EXIT_RETRY_LAST_MS = 60000 };
 
+/* So often must the venue have refused, before a rest that its filters rule out is left alone. */
+enum { DUST_REJECTS = 4 };
+
 static void explain(struct engine *e, const struct leg *leg, const struct decision *decision,
                     struct outbox *out)
 {
@@ -161,6 +164,22 @@ static int64_t exit_wait_ms(const struct leg *leg)
     return wait < EXIT_RETRY_LAST_MS ? wait : EXIT_RETRY_LAST_MS;
 }
 
+/* What the venue's filters rule out at this price, for a bot that only wants out. One that runs
+ * waits for better prices instead. */
+static bool is_dust(const struct engine *e, const struct leg *leg, struct qty qty)
+{
+    const struct market *m = &e->markets[leg->instrument];
+    const struct instrument *i = &m->rules;
+    struct money value;
+    if (e->bots[leg->bot].totals.state != BOT_STOPPING || leg->exit_rejects < DUST_REJECTS)
+        return false;
+    if (qty.units < i->qty_min.units) return true;
+    return i->notional_min_market && m->last.units > 0 &&
+           money_notional(m->last, i->price_scale, qty, i->qty_scale, i->quote_scale, ROUND_DOWN,
+                          &value) &&
+           value.units < i->notional_min.units;
+}
+
 static void try_exit(struct engine *e, struct leg *leg, struct outbox *out)
 {
     const struct instrument *rules = leg_rules(e, leg);
@@ -171,6 +190,12 @@ static void try_exit(struct engine *e, struct leg *leg, struct outbox *out)
         return;
     }
     const struct qty qty = position_sellable(&leg->position, rules);
+    if (is_dust(e, leg, qty)) {
+        leg->written_off = true;
+        leg_exit_done(e, leg);
+        bot_settle(e, &e->bots[leg->bot], out);
+        return;
+    }
     leg->exit_retry_ms = e->time_ms + exit_wait_ms(leg);
     if (rules->status != INSTRUMENT_TRADING) return;
     /* Too small for the venue's filters is not asked here: the venue's own answer decides, and what

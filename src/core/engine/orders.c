@@ -151,6 +151,7 @@ static bool book(struct engine *e, struct leg *leg, const struct fill *f, struct
         leg->cooldown_until_ms = e->time_ms + INT64_C(1000) * bot->config.risk.cooldown_s;
     }
     leg_note_position(e, leg);
+    leg->written_off = false;
     /* Late, after its order had closed and the bot had stopped: it goes out again. */
     if (leg->holds && bot->totals.state == BOT_STOPPED) bot->totals.state = BOT_STOPPING;
     return true;

@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "core/engine/state.h"
 
-enum { SNAPSHOT_VERSION = 2 };
+enum { SNAPSHOT_VERSION = 3 };
 
 static void visit_limits(struct visitor *v, const struct engine_limits *limits)
 {
@@ -69,6 +69,7 @@ static void visit_leg(struct visitor *v, struct engine *e, struct leg *leg)
     visit_i64(v, &leg->exit_trigger.units);
     visit_i64(v, &leg->exit_retry_ms);
     visit_u32(v, &leg->exit_rejects);
+    visit_bool(v, &leg->written_off);
     if (v->mode != VISIT_READ) return;
     v->failed |= leg->next_on_market != NO_INDEX && leg->next_on_market >= e->limits.legs;
     v->failed |= leg->next_in_series != NO_INDEX && leg->next_in_series >= e->limits.legs;

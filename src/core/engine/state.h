@@ -43,6 +43,7 @@ struct leg {
     struct price exit_trigger;
     int64_t exit_retry_ms;
     uint32_t exit_rejects; /* in a row */
+    bool written_off;      /* held, too small to sell, and left alone while the bot is stopped */
 };
 
 struct bot {
@@ -91,7 +92,7 @@ static inline const struct instrument *leg_rules(const struct engine *e, const s
 /* A flat leg has no stop, and one on its way out needs none: most legs at most prices. */
 static inline bool leg_watches_price(const struct leg *leg)
 {
-    return leg->holds && !leg->exit_wanted;
+    return leg->holds && !leg->exit_wanted && !leg->written_off;
 }
 
 struct bot *engine_find_bot(const struct engine *e, uint64_t bot_id);

@@ -26,6 +26,7 @@ static const char *const reason_names[BOT_REASON_COUNT] = {
     [BOT_REASON_DAILY_TRADES] = "daily_trades",
     [BOT_REASON_IMPOSSIBLE_NEWS] = "impossible_news",
     [BOT_REASON_UNKNOWN_FILL] = "unknown_fill",
+    [BOT_REASON_DUST] = "unsellable_dust",
 };
 
 static bool find(const char *const *names, unsigned count, const char *text, unsigned *out)

@@ -659,6 +659,47 @@ static void test_engine__exit_rejected_time_after_time_is_tried_ever_less_often(
     desk_close(&d);
 }
 
+static void test_engine__rest_too_small_to_sell_is_left_alone_and_told(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    struct bot_config bot = bot_of(1);
+    bot.risk.stop_loss_ppm = 10000;
+    add_and_start(&d, &bot);
+    const struct order entry = enter(&d);
+    fill(&d, &entry, 1000000, 40); /* 0.0004 at 10,000: 4 of the 5 USDT that a sell must have */
+    news(&d, entry.id, ON_EXPIRED);
+    command(&d, BOT_COMMAND_STOP, &bot);
+    unsigned tries = 0;
+    for (int i = 0; i < 120 && view(&d, 1).totals.state == BOT_STOPPING; i++) {
+        const struct action *sent = find(&d, ACTION_PLACE);
+        if (sent) {
+            tries++;
+            news(&d, sent->order.id, ON_REJECT);
+        }
+        if (view(&d, 1).totals.state == BOT_STOPPING) wait_ms(&d, 1000);
+    }
+    assert_in_range(tries, 2, 6); /* the venue's word counts too */
+    assert_int_equal(view(&d, 1).totals.state, BOT_STOPPED);
+    assert_int_equal(view(&d, 1).totals.reason, BOT_REASON_DUST);
+    assert_true(view(&d, 1).legs[0].position.open); /* nothing is invented */
+    assert_int_equal(view(&d, 1).totals.trades, 0);
+    print(&d, 500000); /* no stop of a stopped bot */
+    assert_null(find(&d, ACTION_PLACE));
+    command(&d, BOT_COMMAND_STOP, &bot);
+    assert_null(find(&d, ACTION_PLACE));
+    /* Worth more again, a person starts it and lets it go. */
+    command(&d, BOT_COMMAND_START, &bot);
+    print(&d, 2000000);
+    command(&d, BOT_COMMAND_STOP, &bot);
+    const struct order exit = placed(&d);
+    fill(&d, &exit, 2000000, exit.qty.units);
+    assert_int_equal(view(&d, 1).totals.state, BOT_STOPPED);
+    assert_int_equal(view(&d, 1).totals.reason, BOT_REASON_NONE);
+    assert_int_equal(view(&d, 1).totals.trades, 1);
+    desk_close(&d);
+}
+
 static void test_engine__restored_exit_that_fails_is_tried_again(void **state)
 {
     (void)state;
@@ -896,6 +937,7 @@ int main(void)
         cmocka_unit_test(test_engine__holding_that_cannot_be_sold_blocks_neither_stop_nor_entry),
         cmocka_unit_test(test_engine__day_limit_outlives_stop_and_start),
         cmocka_unit_test(test_engine__exit_rejected_time_after_time_is_tried_ever_less_often),
+        cmocka_unit_test(test_engine__rest_too_small_to_sell_is_left_alone_and_told),
         cmocka_unit_test(test_engine__restored_exit_that_fails_is_tried_again),
         cmocka_unit_test(test_engine__restored_entry_leaves_no_capital_for_others),
         cmocka_unit_test(test_engine__restored_day_that_is_over_does_not_pause),
