@@ -3,6 +3,8 @@
 
 #include "cmocka_all.h"
 
+#include "service/simserver/ws_life.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -250,49 +252,14 @@ static void test_simserver__connections_end_after_their_day(void **state)
     exchange_close(&e);
 }
 
-static bool is_answered(const void *data)
-{
-    return raw_peer_count(data, "\"id\":1") == 1;
-}
-
-/* A pong that answers nothing, and a message that is answered behind it. */
-static void send_pong(struct exchange *e, struct raw_peer *peer)
-{
-    static const char message[] = "{\"id\":1,\"method\":\"ping\"}";
-    char text[64];
-    size_t size =
-        (size_t)snprintf(text, sizeof text, "\x8a\x81\x01\x01\x01\x01x\x81%c\x01\x01\x01\x01",
-                         (char)(0x80 | (sizeof message - 1)));
-    for (const char *at = message; *at; at++) text[size++] = (char)(*at ^ 1);
-    text[size] = '\0';
-    raw_peer_send(peer, text);
-    run_until(&e->loop, is_answered, peer);
-}
-
 static void test_simserver__a_pong_unasked_keeps_nobody_alive(void **state)
 {
     (void)state;
-    static const char *const paths[] = {"/binance/ws/no@such", "/binance/ws-api/v3"};
-    for (unsigned i = 0; i < 2; i++) {
-        struct exchange e = {.clock.fixed_ms = INT64_C(1795470030000)};
-        struct raw_peer peer;
-        char text[512];
-        exchange_open(&e, (struct simserver_options){0});
-        raw_peer_dial(&peer, &e.loop, e.info.port);
-        run_until(&e.loop, is_true, &peer.is_open);
-        snprintf(text, sizeof text,
-                 "GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                 paths[i]);
-        raw_peer_send(&peer, text);
-        e.clock.fixed_ms += 70000;
-        send_pong(&e, &peer);
-        assert_false(peer.is_closed);
-        e.clock.fixed_ms += 10000; /* 80 s without an answer to any ping */
-        run_until(&e.loop, is_true, &peer.is_closed);
-        raw_peer_deinit(&peer);
-        exchange_close(&e);
-    }
+    struct ws_life life = ws_life_begin(1000);
+    ws_life_on_pong(&life, SLICE("x"), 5000);
+    assert_int_equal(life.heard_ms, 1000);
+    ws_life_on_pong(&life, SLICE("1000"), 5000); /* a pong carries what its ping did */
+    assert_int_equal(life.heard_ms, 5000);
 }
 
 static void subscribe_user(struct listener_client *c)
