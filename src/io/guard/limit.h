@@ -1,5 +1,5 @@
-/* What a rate limit is: its rule, the keys it counts by, its answer. Both limiters, in memory and on
- * Redis, speak these words.
+/* What a rate limit is: its rule, the keys it counts by, its answer. Both limiters, in memory and
+ * on Redis, speak these words.
  *
  * `N/T` means: never more than N requests of a key are accepted in any span of T, that is, of times
  * t with s <= t < s + T, whatever s. Up to LIMIT_EXACT_MAX the log is exact. Above, acceptances are
@@ -44,8 +44,8 @@ struct limit_answer {
     int64_t at_ms;      /* accepted: when, by the limiter's clock; the token to give it back */
 };
 
-/* "10/60s": units ms, s, m, h. ERR_PARSE or ERR_INVALID (out of range) with a text that says what is
- * wrong. */
+/* "10/60s": units ms, s, m, h. ERR_PARSE or ERR_INVALID (out of range) with a text that says what
+ * is wrong. */
 enum err limit_rule_parse(const char *text, struct limit_rule *out) ERR_MUST_USE;
 /* How many sub-windows the rule needs, and how long one is. */
 uint32_t limit_rule_buckets(struct limit_rule rule);
@@ -63,7 +63,7 @@ bool limit_key_equal(struct limit_key a, struct limit_key b);
 void limit_key_write(struct limit_key key, char out[LIMIT_KEY_SIZE]);
 bool limit_key_parse(struct slice text, struct limit_key *out);
 
-/* Whole seconds for Retry-After and RateLimit headers: rounded up, so that waiting them suffices. */
+/* Whole seconds for Retry-After and RateLimit headers: rounded up, so that they suffice. */
 uint32_t limit_seconds(uint32_t ms);
 
 #endif
