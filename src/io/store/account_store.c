@@ -119,6 +119,17 @@ enum err account_store_set_locale(struct sql *db, uint64_t user_id, const char *
                     *locale ? locale : NULL);
 }
 
+enum err account_store_admins(struct sql *db, uint64_t *count)
+{
+    struct sql_statement *st;
+    int64_t value = 0;
+    enum err err =
+        sql_use(db, "SELECT count(*) FROM users WHERE role = 'admin' AND state = 'active'", &st);
+    if (!err) err = sql_run_i64(st, &value);
+    *count = (uint64_t)value;
+    return err;
+}
+
 enum err account_store_delete(struct sql *db, uint64_t user_id)
 {
     struct sql_statement *st;

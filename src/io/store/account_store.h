@@ -36,6 +36,8 @@ enum err account_store_set_disabled(struct sql *db, uint64_t user_id,
                                     bool is_disabled) ERR_MUST_USE;
 enum err account_store_set_locale(struct sql *db, uint64_t user_id,
                                   const char *locale) ERR_MUST_USE;
+/* How many active admins there are. */
+enum err account_store_admins(struct sql *db, uint64_t *count) ERR_MUST_USE;
 /* With everything that is the user's; the audit log alone keeps telling of them. */
 enum err account_store_delete(struct sql *db, uint64_t user_id) ERR_MUST_USE;
 

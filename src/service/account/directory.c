@@ -221,7 +221,7 @@ void directory_replace(struct directory *d, struct account_picture *pictures, ui
 }
 
 void directory_apply(struct directory *d, uint64_t user_id, struct account_picture *picture,
-                     uint64_t version)
+                     uint64_t before_version, uint64_t version)
 {
     struct member *made = picture ? member_new(picture, version) : NULL;
     pthread_rwlock_wrlock(&d->lock);
@@ -234,7 +234,7 @@ void directory_apply(struct directory *d, uint64_t user_id, struct account_pictu
         if (before) take_out(d, before);
         if (made) insert(d, made);
         if (!made) d->gone_version = version;
-        if (version == d->version + 1) d->version = version;
+        if (before_version == d->version) d->version = version;
     }
     pthread_rwlock_unlock(&d->lock);
     if (gone) member_free(gone);

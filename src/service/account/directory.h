@@ -1,8 +1,8 @@
 /* All accounts in memory: who a token belongs to, without asking the database.
  *
  * The directory holds what the database held at some version of settings.account_version. A change
- * is first made durable, then told by directory_apply with the version that its transaction made;
- * versions that come in order keep the directory current, and one that was made by another process
+ * is first made durable, then told by directory_apply with the versions that its transaction found
+ * and left; changes that join keep the directory current, and one that was made by another process
  * leaves a gap, which directory_is_behind shows against the version that is read once a second.
  * Then everything is read anew (directory_replace).
  *
@@ -64,10 +64,10 @@ void directory_free(struct directory *d);
 void directory_replace(struct directory *d, struct account_picture *pictures, uint32_t count,
                        uint64_t version);
 /* One user is as in picture from this version on, or gone where it is NULL; the picture is taken
- * over. News older than what is known of this user is dropped: two web threads may be told out of
- * order. */
+ * over. `before_version` is the one that the change was made upon. News older than what is known of
+ * this user is dropped: two web threads may be told out of order. */
 void directory_apply(struct directory *d, uint64_t user_id, struct account_picture *picture,
-                     uint64_t version);
+                     uint64_t before_version, uint64_t version);
 /* Whether the database, at that version, knows more than this directory. */
 bool directory_is_behind(struct directory *d, uint64_t version);
 

@@ -67,7 +67,7 @@ static uint64_t whose(struct directory *d, uint32_t mark)
 
 static void apply(struct directory *d, struct account_picture p, uint64_t version)
 {
-    directory_apply(d, p.user.id, &p, version);
+    directory_apply(d, p.user.id, &p, version - 1, version);
 }
 
 static void test_directory__a_token_tells_its_user_and_no_other(void **state)
@@ -185,7 +185,7 @@ static void test_directory__what_a_newer_picture_lacks_is_gone(void **state)
     apply(d, p, 2);
     assert_int_equal(whose(d, 1), 0);
     assert_int_equal(whose(d, 2), 1);
-    directory_apply(d, 1, NULL, 3);
+    directory_apply(d, 1, NULL, 2, 3);
     assert_int_equal(whose(d, 2), 0);
     assert_int_equal(directory_count(d), 0);
     assert_false(directory_is_claimed(d));
@@ -206,7 +206,7 @@ static void test_directory__news_out_of_order_never_brings_back_what_is_gone(voi
 
     old = picture_of(1, "a@b.co");
     add_session(&old, 12, 2);
-    directory_apply(d, 1, NULL, 4);
+    directory_apply(d, 1, NULL, 3, 4);
     apply(d, old, 3);
     assert_int_equal(whose(d, 2), 0);
     assert_true(directory_is_behind(d, 4)); /* so everything is read anew */
@@ -283,7 +283,7 @@ static void test_directory__agrees_with_a_plain_model(void **state)
         for (uint32_t mark = 1; mark <= MARKS; mark++)
             if (owner[mark] == user) owner[mark] = 0;
         if (prng_below(&random, 5) == 0) {
-            directory_apply(d, user, NULL, version);
+            directory_apply(d, user, NULL, version - 1, version);
         } else {
             char email[32];
             snprintf(email, sizeof email, "u%u@b.co", (unsigned)user);

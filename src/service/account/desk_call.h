@@ -1,0 +1,69 @@
+/* One call at an account desk, from request to answer: what accounts_entry.c and accounts_self.c
+ * (the calls) share with desk.c (the machinery).
+ *
+ *     call_new --> call_hash / call_check --> next(call)          a password, on the pool's threads
+ *              --> call_change(call, apply)                       durable, with its audit entry
+ *              --> the directory learns of it --> call_answer     exactly once
+ *
+ * A call refuses at any point with call_refuse. */
+#ifndef SERVICE_ACCOUNT_DESK_CALL_H
+#define SERVICE_ACCOUNT_DESK_CALL_H
+
+#include "io/store/audit_store.h"
+#include "service/account/accounts.h"
+
+enum { CALL_TEXT_SIZE = 4096 };
+
+struct account_call {
+    struct account_change change; /* first: the port gives it back */
+    struct password_job job;
+    struct account_desk *desk;
+    struct account_call *next; /* in the list of those whose password job is back */
+    void (*on_password)(struct account_call *call);
+
+    struct account_request request;
+    char text[CALL_TEXT_SIZE]; /* what the request's slices view */
+    size_t text_size;
+
+    char email[STORE_EMAIL_SIZE];
+    struct store_user user; /* as it was when the call came; id 0: nobody */
+    struct token_hash hash; /* of a token that is made or used */
+    char new_password_hash[PASSWORD_HASH_SIZE];
+    uint64_t step; /* of the code that was given; 0: it was a recovery code, or none */
+    struct token_hash recovery;
+    bool has_recovery;
+    uint64_t session_to_end; /* the oldest, where a new one has no room */
+    struct sealed sealed;
+    uint8_t code_hashes[RECOVERY_CODES][STORE_HASH_SIZE];
+
+    /* On the store's thread. */
+    enum err (*apply)(struct sql *db, struct account_call *call);
+    struct audit_entry audit;
+    uint64_t changed_user; /* whose picture is read when the change is made; 0: nobody's */
+    struct account_picture picture;
+    bool has_picture;
+    uint64_t before_version, version;
+    enum account_outcome not_found, exists, invalid; /* what these errors of apply mean */
+
+    struct account_answer answer;
+};
+
+/* NULL when the desk is full: the request was answered "busy". */
+struct account_call *call_new(struct account_desk *desk, const struct account_request *request);
+struct accounts *call_accounts(const struct account_call *call);
+const struct account_port *call_port(const struct account_call *call);
+void call_refuse(struct account_call *call, enum account_outcome outcome);
+void call_answer(struct account_call *call);
+/* Goes on in next with job.is_right, or with new_password_hash made. */
+void call_check(struct account_call *call, const char *hash, struct slice password,
+                void (*next)(struct account_call *call));
+void call_hash(struct account_call *call, struct slice password,
+               void (*next)(struct account_call *call));
+/* What the audit log tells of it, in printf's way. actor is who, by e-mail. */
+void call_audit(struct account_call *call, const char *action, uint64_t user_id, const char *actor,
+                const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Answers with the outcome as it stands when done. */
+void call_change(struct account_call *call, uint64_t changed_user,
+                 enum err (*apply)(struct sql *db, struct account_call *call));
+
+#endif
