@@ -45,10 +45,22 @@ static enum err check_market(const struct store_bot *bot, const struct instrumen
     if (rules->quote_scale != bot->quote_scale)
         return err_set(ERR_INVALID, "%s counts its quote in %u decimals, the bot in %u",
                        rules->symbol, rules->quote_scale, bot->quote_scale);
-    if (bot->sizing_kind == SIZING_QUANTITY && rules->qty_scale != bot->sizing_scale)
-        return err_set(ERR_INVALID, "%s counts its lots in %u decimals, the bot's size in %u",
-                       rules->symbol, rules->qty_scale, bot->sizing_scale);
+    if (bot->sizing_kind == SIZING_QUANTITY && rules->qty_scale != first->qty_scale)
+        return err_set(ERR_INVALID, "%s counts quantities in %u decimals, %s in %u", first->symbol,
+                       first->qty_scale, rules->symbol, rules->qty_scale);
     return OK;
+}
+
+/* The size as a person gave it, in the scale that the instruments count in. */
+static enum err fit_size(const struct store_bot *bot, const struct instrument *first,
+                         struct bot_config *config)
+{
+    if (bot->sizing_kind != SIZING_QUANTITY) return OK;
+    if (units_rescale_exact(bot->sizing_value, bot->sizing_scale, first->qty_scale,
+                            &config->sizing_value))
+        return OK;
+    return err_set(ERR_INVALID, "%s counts quantities in %u decimals, the bot's size needs more",
+                   first->symbol, first->qty_scale);
 }
 
 /* Names into numbers; watches the instruments. */
@@ -86,6 +98,8 @@ static enum err build_config(struct trader *t, const struct store_bot *bot,
                            &t->instruments[config->instruments[i]]);
         if (err) return err;
     }
+    err = fit_size(bot, &t->instruments[config->instruments[0]], config);
+    if (err) return err;
     if (!engine_has_room(t->engine, bot->symbol_count))
         return err_set(ERR_LIMIT, "no room for another bot: %u run here already", t->seat_count);
     return OK;
@@ -160,23 +174,49 @@ static void restore_event(struct trader *t, const struct restored *r, uint16_t i
     trader_event(t, &event);
 }
 
-/* The engine's index of a row's instrument; false when its scales have changed since. */
-static bool same_market(const struct trader *t, const struct bot_config *config,
-                        const struct store_market *market, uint16_t *index)
+/* A row's instrument; NULL when the bot does not trade it. */
+static const struct instrument *instrument_of(const struct trader *t,
+                                              const struct bot_config *config,
+                                              const struct store_market *market)
 {
     for (unsigned i = 0; i < config->symbol_count; i++) {
         const struct instrument *rules = &t->instruments[config->instruments[i]];
-        if (strcmp(rules->symbol, market->symbol) != 0) continue;
-        *index = rules->index;
-        return rules->price_scale == market->price_scale && rules->qty_scale == market->qty_scale &&
-               rules->base_scale == market->base_scale && rules->quote_scale == market->quote_scale;
+        if (strcmp(rules->symbol, market->symbol) == 0) return rules;
     }
-    return false;
+    return NULL;
 }
 
-static void tell_scales(const struct store_market *market)
+static enum err check_row(const struct instrument *rules, const struct store_market *market,
+                          bool fits)
 {
-    log_error("scales_changed", "symbol=%s what=row_not_restored", market->symbol);
+    if (!rules)
+        return err_set(ERR_INVALID, "it has rows in %s, which it does not trade", market->symbol);
+    if (fits) return OK;
+    return err_set(
+        ERR_INVALID,
+        "%s counts prices in %u decimals and quantities in %u: what the store kept in %u "
+        "and %u has no exact place there",
+        rules->symbol, rules->price_scale, rules->qty_scale, market->price_scale,
+        market->qty_scale);
+}
+
+/* The rows of a bot in the scales that its instruments have by now. A bot of which a part cannot be
+ * told is not run on the rest. */
+static enum err fit_rows(const struct trader *t, const struct bot_config *config,
+                         struct restored *r)
+{
+    enum err err = OK;
+    for (size_t i = 0; !err && i < r->position_count; i++) {
+        struct store_position *p = &r->positions[i];
+        const struct instrument *rules = instrument_of(t, config, &p->market);
+        err = check_row(rules, &p->market, rules && store_position_fit(p, rules));
+    }
+    for (size_t i = 0; !err && i < r->order_count; i++) {
+        struct store_order *o = &r->orders[i];
+        const struct instrument *rules = instrument_of(t, config, &o->market);
+        err = check_row(rules, &o->market, rules && store_order_fit(o, rules));
+    }
+    return err;
 }
 
 static void cancel_paper(struct trader *t, const struct order *order)
@@ -192,30 +232,26 @@ static void cancel_paper(struct trader *t, const struct order *order)
 
 static void restore_rows(struct trader *t, const struct bot_config *config, struct restored *r)
 {
-    uint16_t index;
     if (r->has_totals)
         restore_event(t, r, INSTRUMENT_NONE,
                       (struct restore){.kind = RESTORE_BOT, .totals = r->totals});
     for (size_t i = 0; i < r->position_count; i++) {
         const struct store_position *p = &r->positions[i];
-        if (same_market(t, config, &p->market, &index))
-            restore_event(t, r, index,
-                          (struct restore){.kind = RESTORE_POSITION, .position = p->position});
-        else
-            tell_scales(&p->market);
+        restore_event(t, r, instrument_of(t, config, &p->market)->index,
+                      (struct restore){.kind = RESTORE_POSITION, .position = p->position});
     }
-    for (size_t i = 0; i < r->fill_count; i++)
-        if (same_market(t, config, &r->fills[i].market, &index))
-            restore_event(t, r, index,
+    for (size_t i = 0; i < r->fill_count; i++) {
+        /* Of a fill only its trade id counts: it was booked, whatever its scales. */
+        const struct instrument *rules = instrument_of(t, config, &r->fills[i].market);
+        if (rules)
+            restore_event(t, r, rules->index,
                           (struct restore){.kind = RESTORE_FILL, .fill = r->fills[i].fill});
+    }
     for (size_t i = 0; i < r->order_count; i++) {
         struct order order = r->orders[i].order;
-        if (!same_market(t, config, &r->orders[i].market, &index)) {
-            tell_scales(&r->orders[i].market);
-            continue;
-        }
-        order.instrument = index;
-        restore_event(t, r, index, (struct restore){.kind = RESTORE_ORDER, .order = order});
+        order.instrument = instrument_of(t, config, &r->orders[i].market)->index;
+        restore_event(t, r, order.instrument,
+                      (struct restore){.kind = RESTORE_ORDER, .order = order});
         if (order.mode == MODE_PAPER) cancel_paper(t, &order);
     }
 }
@@ -399,6 +435,7 @@ static void go_restore(struct trader *t, void *user)
 {
     struct errand *errand = user;
     enum err err = build_config(t, &errand->restored->bot, &errand->config);
+    if (!err) err = fit_rows(t, &errand->config, errand->restored);
     if (!err) err = fetch_history(t, errand);
     if (err) refuse_errand(t, errand, err);
 }

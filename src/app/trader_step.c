@@ -78,7 +78,10 @@ static void order_changed(struct trader *t, const struct order *order)
 {
     /* There is no row of it; the store keeps its id from being used again anyway. */
     if (order->state == ORDER_REJECTED && order->reason == ORDER_REASON_NOT_RECORDED) return;
-    struct store_command command = {.kind = STORE_ORDER_CHANGED, .changed = *order};
+    struct store_command command = {
+        .kind = STORE_ORDER_CHANGED,
+        .changed = {*order, store_market_of(rules_of(t, order->instrument))},
+    };
     struct pending what = {.kind = STORE_ORDER_CHANGED};
     trader_store_push(t, &command, &what);
 }

@@ -223,7 +223,8 @@ uint32_t engine_halted_bots(const struct engine *e)
     uint32_t count = 0;
     for (uint32_t i = 0; i < e->bot_count; i++)
         count += e->bots[i].totals.reason == BOT_REASON_IMPOSSIBLE_NEWS ||
-                 e->bots[i].totals.reason == BOT_REASON_UNKNOWN_FILL;
+                 e->bots[i].totals.reason == BOT_REASON_UNKNOWN_FILL ||
+                 e->bots[i].totals.reason == BOT_REASON_FILL_ROUNDED;
     return count;
 }
 

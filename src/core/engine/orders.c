@@ -93,6 +93,8 @@ void order_on_news(struct engine *e, const struct order_news *news, struct outbo
         return;
     }
     struct order *o = &slot->order;
+    if (news->reason == ORDER_REASON_FILL_ROUNDED)
+        bot_halt(e, &e->bots[e->legs[slot->leg].bot], BOT_REASON_FILL_ROUNDED, out);
     const enum order_state before = (enum order_state)o->state;
     const enum order_state after = order_state_next(before, (enum order_input)news->input);
     if (after == ORDER_IMPOSSIBLE) {

@@ -25,6 +25,7 @@ static const char *const reason_names[BOT_REASON_COUNT] = {
     [BOT_REASON_DAILY_TARGET] = "daily_target",
     [BOT_REASON_DAILY_TRADES] = "daily_trades",
     [BOT_REASON_IMPOSSIBLE_NEWS] = "impossible_news",
+    [BOT_REASON_FILL_ROUNDED] = "fill_rounded",
     [BOT_REASON_UNKNOWN_FILL] = "unknown_fill",
     [BOT_REASON_DUST] = "unsellable_dust",
 };

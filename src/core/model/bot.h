@@ -30,6 +30,7 @@ enum bot_reason {
     BOT_REASON_IMPOSSIBLE_NEWS, /* the venue told what cannot be: a person must look */
     BOT_REASON_UNKNOWN_FILL,    /* a fill of ours that no order explains: a person must look */
     BOT_REASON_DUST, /* stopped, with a rest too small for the venue: nobody manages it */
+    BOT_REASON_FILL_ROUNDED,    /* a fill was finer than we count: what is held is a little off */
     BOT_REASON_COUNT
 };
 

@@ -61,7 +61,7 @@ struct candle_event {
 struct order_news {
     uint64_t order_id;
     uint8_t input;      /* enum order_input, but FILL_PART and FILL_REST: those are EVENT_FILL */
-    uint8_t reason;     /* enum order_reason */
+    uint8_t reason;     /* enum order_reason; FILL_ROUNDED halts the bot, whatever the input */
     int32_t venue_code; /* 0 for none */
     uint64_t venue_order_id; /* 0 when not told */
 };

@@ -1,4 +1,4 @@
-/* Names of venues. */
+/* Lots, and names of venues. */
 #include "core/model/instrument.h"
 
 #include <string.h>
@@ -6,6 +6,14 @@
 #include "base/check.h"
 
 static const char *const names[VENUE_COUNT] = {[VENUE_SIM] = "sim", [VENUE_BINANCE] = "binance"};
+
+unsigned instrument_lot_scale(const struct instrument *i)
+{
+    unsigned scale = i->qty_scale;
+    if (i->step.units <= 0) return scale;
+    for (int64_t step = i->step.units; scale > 0 && step % 10 == 0; step /= 10) scale--;
+    return scale;
+}
 
 const char *venue_name(enum venue venue)
 {

@@ -1,7 +1,10 @@
 /* What can be traded at a venue, with the rules that its orders must keep.
  *
  * Values only. Filled from a venue's list of symbols (Binance: GET exchangeInfo and its filters)
- * and never changed by the core. A limit of 0 means that the venue has no such rule. */
+ * and never changed by the core. A limit of 0 means that the venue has no such rule.
+ *
+ * qty_scale may be finer than the lot: orders are whole steps, but what others left in the book,
+ * and so what our orders trade with, may come in smaller parts. */
 #ifndef CORE_MODEL_INSTRUMENT_H
 #define CORE_MODEL_INSTRUMENT_H
 
@@ -37,6 +40,10 @@ struct instrument {
     uint32_t orders_max, algo_orders_max;
     int32_t maker_fee_ppm, taker_fee_ppm;
 };
+
+/* The decimals that whole lots need: 5 where a step is 0.00001, whatever qty_scale is. A quantity
+ * that a person names for an order has no more. */
+unsigned instrument_lot_scale(const struct instrument *i);
 
 /* "sim", "binance". */
 const char *venue_name(enum venue venue);

@@ -111,6 +111,16 @@ bool units_rescale(int64_t units, unsigned from_scale, unsigned to_scale, enum r
     return divide(units, powers[from_scale - to_scale], mode, out);
 }
 
+bool units_rescale_exact(int64_t units, unsigned from_scale, unsigned to_scale, int64_t *out)
+{
+    CHECK(from_scale <= SCALE_MAX && to_scale <= SCALE_MAX);
+    if (to_scale < from_scale && units % powers[from_scale - to_scale] != 0) return false;
+    int64_t rescaled;
+    if (!units_rescale(units, from_scale, to_scale, ROUND_DOWN, &rescaled)) return false;
+    *out = rescaled;
+    return true;
+}
+
 bool units_mul_div(int64_t a, int64_t b, int64_t divisor, enum rounding mode, int64_t *out)
 {
     CHECK(divisor != 0);
@@ -176,6 +186,16 @@ size_t decimal_write(int64_t units, unsigned scale, char out[DECIMAL_TEXT_SIZE])
     size_t size = 0;
     if (units < 0) out[size++] = '-';
     while (count) out[size++] = digits[--count];
+    out[size] = '\0';
+    return size;
+}
+
+size_t decimal_write_short(int64_t units, unsigned scale, char out[DECIMAL_TEXT_SIZE])
+{
+    size_t size = decimal_write(units, scale, out);
+    if (scale == 0) return size;
+    while (out[size - 1] == '0') size--;
+    if (out[size - 1] == '.') size--;
     out[size] = '\0';
     return size;
 }

@@ -45,6 +45,9 @@ bool units_part(int64_t units, int64_t ppm, enum rounding mode, int64_t *out);
 /* The same amount in another scale; false on overflow. */
 bool units_rescale(int64_t units, unsigned from_scale, unsigned to_scale, enum rounding mode,
                    int64_t *out);
+/* The same amount in another scale, and nothing lost; on overflow or where digits would be lost it
+ * is false and *out stays. */
+bool units_rescale_exact(int64_t units, unsigned from_scale, unsigned to_scale, int64_t *out);
 /* a * b / divisor through 128 bits; false on overflow. divisor must not be 0. */
 bool units_mul_div(int64_t a, int64_t b, int64_t divisor, enum rounding mode, int64_t *out);
 /* The nearest multiple of step at or below (ROUND_DOWN) or at or above units, for units >= 0, step
@@ -57,6 +60,8 @@ bool decimal_parse(const char *text, size_t size, unsigned scale, int64_t *out);
 /* All `scale` decimals, as exchanges write them: 12300 with scale 8 -> "0.00012300". Returns the
  * length. */
 size_t decimal_write(int64_t units, unsigned scale, char out[DECIMAL_TEXT_SIZE]);
+/* Without zeros at its end: 12300 with scale 8 -> "0.000123", 0 -> "0". */
+size_t decimal_write_short(int64_t units, unsigned scale, char out[DECIMAL_TEXT_SIZE]);
 /* The nearest double up to 2^53 units, beyond that within one part in 2^52: for indicators and
  * charts, never back into money. */
 double decimal_to_double(int64_t units, unsigned scale);

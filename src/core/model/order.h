@@ -65,7 +65,8 @@ enum order_input {
     X(NOT_SENT, "not_sent")                                                                        \
     X(NOT_RECORDED, "not_recorded")                                                                \
     X(RATE_LIMITED, "rate_limited")                                                                \
-    X(NO_ANSWER, "no_answer")
+    X(NO_ANSWER, "no_answer")                                                                      \
+    X(FILL_ROUNDED, "fill_rounded")
 
 enum order_reason {
 #define X(name, text) ORDER_REASON_##name,

@@ -272,10 +272,15 @@ static void on_accepted(const struct errand *e, const struct binance_answer *ans
         gateway_tell_fill(g, e->rules, &fill);
     }
     if (g->is_closed) return;
-    const bool is_whole = told >= order->filled.units;
+    enum order_reason reason = input == ON_REJECT ? ORDER_REASON_VENUE_REJECTED : ORDER_REASON_NONE;
+    if (order->rounded_count > 0) {
+        input = gateway_rounded_input((enum binance_order_status)order->status);
+        reason = ORDER_REASON_FILL_ROUNDED;
+    }
+    const bool is_whole = told + order->rounded_count >= order->filled.units + order->is_rounded;
     /* An end is told behind the last fill only: until then it is an order that was accepted. */
     if (!is_whole) input = ON_ACCEPT;
-    news_of(e, input, input == ON_REJECT ? ORDER_REASON_VENUE_REJECTED : ORDER_REASON_NONE, answer);
+    news_of(e, input, reason, answer);
     if (is_whole || g->is_closed) return;
     struct order known = e->order;
     known.venue_order_id = order->venue_order_id;
@@ -308,10 +313,17 @@ static void mark_seen(struct gateway *g, uint64_t order_id)
         if (e->order.id == order_id) e->is_seen = true;
 }
 
+enum order_input gateway_rounded_input(enum binance_order_status status)
+{
+    const bool works = status == BINANCE_STATUS_NEW || status == BINANCE_STATUS_PARTIALLY_FILLED;
+    return works ? ON_ACCEPT : ON_EXPIRED;
+}
+
 void gateway_tell_fill(struct gateway *g, const struct instrument *rules, const struct fill *fill)
 {
     struct event event = {.kind = EVENT_FILL, .instrument = rules->index, .fill = *fill};
     mark_seen(g, fill->order_id);
+    if (fill->qty.units == 0) return; /* less than a unit: told as news that it was rounded */
     g->options.sink.on_event(g->options.user, &event);
 }
 

@@ -11,6 +11,10 @@
  * order may have left (its answer's end; for an order of an earlier process, our start), and after
  * its creation by the venue's clock. An order that the venue has ever shown is never absent.
  *
+ * A fill that is finer than the instrument's scales is told rounded down, and news with
+ * ORDER_REASON_FILL_ROUNDED behind it, which ends the order where the venue has ended it: its fills
+ * may never add up to its quantity here.
+ *
  * Whenever the user stream was interrupted, on_stream says so and the caller queries every order
  * that works: the stream has no memory.
  *

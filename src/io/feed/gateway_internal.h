@@ -25,6 +25,7 @@ struct errand {
     bool is_seen;               /* the venue showed the order meanwhile */
     struct binance_order found; /* its slices are not kept */
     struct qty told;            /* by fills of this query */
+    uint32_t rounded_count;     /* of them; each lost less than one unit */
     uint64_t next_trade_id;     /* where the next page of trades begins */
 };
 
@@ -70,6 +71,9 @@ void gateway_errand_end(struct errand *e);
 void gateway_tell_fill(struct gateway *g, const struct instrument *rules, const struct fill *fill);
 void gateway_tell_news(struct gateway *g, const struct instrument *rules,
                        const struct order_news *news);
+
+/* What to tell of an order some of whose fills were rounded: an end, if the venue has ended it. */
+enum order_input gateway_rounded_input(enum binance_order_status status);
 
 /* gateway_query.c */
 void gateway_doubt(struct gateway *g, uint64_t order_id); /* it may have left, at the latest now */

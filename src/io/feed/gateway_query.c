@@ -106,7 +106,7 @@ static void on_found(struct errand *e)
 {
     const enum order_input input =
         binance_order_status_input((enum binance_order_status)e->found.status);
-    if (e->found.filled.units > 0)
+    if (e->found.filled.units > 0 || e->found.is_rounded)
         ask_trades(e);
     else
         tell_state(e, input, input == ON_REJECT ? ORDER_REASON_VENUE_REJECTED : ORDER_REASON_NONE);
@@ -135,6 +135,7 @@ static void tell_trades(struct errand *e, size_t count)
         struct fill fill = trade->fill;
         fill.order_id = e->order.id;
         e->told.units += fill.qty.units;
+        e->rounded_count += trade->is_rounded;
         gateway_tell_fill(g, e->rules, &fill);
     }
 }
@@ -158,11 +159,14 @@ static void on_trades(void *user, const struct binance_outcome *outcome)
         return;
     }
     /* The venue shows the state before all its trades: the end must wait for the next query. */
-    const bool is_whole = e->told.units >= e->found.filled.units;
-    tell_state(e,
-               is_whole ? binance_order_status_input((enum binance_order_status)e->found.status)
-                        : ON_ACCEPT,
-               ORDER_REASON_NONE);
+    const bool is_whole =
+        e->told.units + e->rounded_count >= e->found.filled.units + e->found.is_rounded;
+    const enum binance_order_status status = (enum binance_order_status)e->found.status;
+    if (e->rounded_count > 0)
+        tell_state(e, is_whole ? gateway_rounded_input(status) : ON_ACCEPT,
+                   ORDER_REASON_FILL_ROUNDED);
+    else
+        tell_state(e, is_whole ? binance_order_status_input(status) : ON_ACCEPT, ORDER_REASON_NONE);
 }
 
 /* The last thing of an errand. */

@@ -154,6 +154,19 @@ static void on_answer(struct gateway *g, const struct binance_user_answer *answe
     hang_up(g, text);
 }
 
+static void tell_rounded(struct gateway *g, const struct instrument *rules, uint64_t order_id,
+                         const struct binance_execution *execution)
+{
+    gateway_tell_news(g, rules,
+                      &(struct order_news){
+                          .order_id = order_id,
+                          .input =
+                              gateway_rounded_input((enum binance_order_status)execution->status),
+                          .reason = ORDER_REASON_FILL_ROUNDED,
+                          .venue_order_id = execution->venue_order_id,
+                      });
+}
+
 static void on_execution(struct gateway *g, const struct instrument *rules,
                          const struct binance_execution *execution)
 {
@@ -169,6 +182,10 @@ static void on_execution(struct gateway *g, const struct instrument *rules,
         fill.order_id = order_id;
         gateway_tell_fill(g, rules, &fill);
         if (g->is_closed) return;
+    }
+    if (execution->is_rounded) {
+        tell_rounded(g, rules, order_id, execution);
+        return;
     }
     if (!execution->has_news) return;
     gateway_tell_news(g, rules,

@@ -1,8 +1,9 @@
 /* What the store keeps, row by row, as values.
  *
  * Amounts are integer units, as everywhere; the scales they were written in stand next to them,
- * because a venue may change an instrument's decimals between two runs: whoever loads a row
- * compares its scales with the instrument's own before using the units. The store knows no
+ * because an instrument's scales may differ between two runs (its venue changes its decimals, or we
+ * count finer): whoever loads a row fits it to the instrument before using the units, and whoever
+ * changes a row writes its scales anew. The store knows no
  * instrument table, so an instrument is named by venue and symbol, and `instrument` inside struct
  * order is INSTRUMENT_NONE in every row that comes out. */
 #ifndef IO_STORE_ROW_H
@@ -76,6 +77,12 @@ struct store_order {
     char body[STORE_BODY_SIZE];
 };
 
+/* What changed of an order, and the scales that it is counted in by now. */
+struct store_change {
+    struct order order;
+    struct store_market market;
+};
+
 /* What one fill changes, all of it or nothing. */
 struct store_booking {
     uint64_t bot_id;
@@ -100,5 +107,11 @@ struct store_round_trip {
 };
 
 struct store_market store_market_of(const struct instrument *instrument);
+
+/* Into the instrument's scales. Amounts stay what they are to the last digit; prices that only
+ * guide (averages, peaks, triggers) are rounded down where a tick grew. False where an amount has
+ * no exact place there, and then nothing is changed. */
+bool store_position_fit(struct store_position *row, const struct instrument *instrument);
+bool store_order_fit(struct store_order *row, const struct instrument *instrument);
 
 #endif

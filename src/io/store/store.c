@@ -28,7 +28,10 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
         " ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25 FROM bots b"
         " WHERE b.id = ?2 AND b.deleted_ms IS NULL",
     [ORDER_CHANGED] = "UPDATE orders SET state = ?2, reason = ?3, filled = ?4, filled_quote = ?5,"
-                      " venue_order_id = ?6, venue_code = ?7, updated_ms = ?8 WHERE id = ?1",
+                      " venue_order_id = ?6, venue_code = ?7, updated_ms = ?8, qty = ?9,"
+                      " price = ?10, trigger_price = ?11, price_scale = ?14, qty_scale = ?15,"
+                      " base_scale = ?16, quote_scale = ?17"
+                      " WHERE id = ?1 AND venue = ?12 AND symbol = ?13",
     [FILL] = "INSERT INTO fills (user_id, order_id, bot_id, mode, " MARKET_COLUMNS ","
              " venue_trade_id, price, qty, fee, fee_scale, fee_asset, liquidity, created_ms)"
              " SELECT o.user_id, o.id, o.bot_id, o.mode, o.venue, o.symbol, ?5, ?6, ?7, ?8, ?9, "
@@ -252,8 +255,9 @@ enum err store_order_ids_reserve(struct store *s, uint64_t order_id)
     return err;
 }
 
-enum err store_order_changed(struct store *s, const struct order *o)
+enum err store_order_changed(struct store *s, const struct store_change *change)
 {
+    const struct order *o = &change->order;
     enum err err = start(s, SQL_ONE_STATEMENT);
     if (err) return err;
     struct sql_statement *st = s->statements[ORDER_CHANGED];
@@ -265,6 +269,10 @@ enum err store_order_changed(struct store *s, const struct order *o)
     sql_u64(st, o->venue_order_id);
     sql_i64(st, o->venue_code);
     sql_i64(st, o->updated_ms);
+    sql_i64(st, o->qty.units);
+    sql_i64(st, o->price.units);
+    sql_i64(st, o->trigger.units);
+    bind_market(st, &change->market);
     err = sql_run_one(st, "order", o->id);
     return finish(s, SQL_ONE_STATEMENT, err, "changing order", o->id);
 }
@@ -277,7 +285,8 @@ enum err store_fill_booked(struct store *s, const struct store_booking *row)
     const struct store_totals totals = {row->bot_id, row->market.quote_scale, booking->totals};
     err = fill_insert(s, row);
     if (!err && booking->closed) err = round_trip_insert(s, booking);
-    if (!err) err = store_order_changed(s, &booking->order);
+    const struct store_change change = {booking->order, row->market};
+    if (!err) err = store_order_changed(s, &change);
     if (!err) err = position_upsert(s, row);
     if (!err) err = totals_upsert(s, &totals);
     return finish(s, SQL_STATEMENTS, err, "booking a fill of order", booking->fill.order_id);

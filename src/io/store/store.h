@@ -69,8 +69,9 @@ void store_rollback(struct store *s);
  * ERR_NOT_FOUND: no such bot. ERR_EXISTS: the id or the client order id was used before.
  * ERR_INVALID: a row that the table's rules refuse. */
 enum err store_order_placed(struct store *s, const struct store_order *order) ERR_MUST_USE;
-/* State, reason, fill sums, venue id and code, updated_ms; what was asked for never changes. */
-enum err store_order_changed(struct store *s, const struct order *order) ERR_MUST_USE;
+/* State, reason, fill sums, venue id and code, updated_ms; what was asked for never changes, but the
+ * scales of all amounts may. */
+enum err store_order_changed(struct store *s, const struct store_change *change) ERR_MUST_USE;
 /* Fill, order, position, bot totals and, if it closed one, the round trip. ERR_EXISTS: this trade
  * id is booked already, and nothing changes. ERR_NOT_FOUND: no such order of this bot, or no such
  * bot. */

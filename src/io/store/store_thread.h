@@ -55,7 +55,7 @@ struct store_command {
     uint8_t kind;
     union {
         struct store_order order;
-        struct order changed;
+        struct store_change changed;
         struct store_booking booking;
         struct store_bot *bot; /* from malloc; a push that succeeds takes it over and frees it */
         struct store_bot_target target;

@@ -449,13 +449,8 @@ static const struct instrument *find(const struct instrument *instruments, size_
 static void fit_quote(struct faults *faults, const char *field, unsigned scale, int64_t *units)
 {
     char sent[DECIMAL_TEXT_SIZE];
-    int64_t fitted, back;
-    if (units_rescale(*units, BOT_FORM_CAPITAL_SCALE, scale, ROUND_DOWN, &fitted) &&
-        units_rescale(fitted, scale, BOT_FORM_CAPITAL_SCALE, ROUND_DOWN, &back) && back == *units) {
-        *units = fitted;
-        return;
-    }
-    decimal_write(*units, BOT_FORM_CAPITAL_SCALE, sent);
+    if (units_rescale_exact(*units, BOT_FORM_CAPITAL_SCALE, scale, units)) return;
+    decimal_write_short(*units, BOT_FORM_CAPITAL_SCALE, sent);
     faults_add(faults, field, FAULT_INVALID, sent,
                "Bu sembolün karşıt varlığı en çok %u ondalıklı sayılır.",
                "Send at most %u decimals: the symbol's quote asset has no more.", scale);
@@ -470,8 +465,8 @@ static void fit_amounts(struct bot_form *form, const struct instrument *first)
         fit_quote(&form->faults, "sizing.value", first->quote_scale, &bot->sizing_value);
         bot->sizing_scale = first->quote_scale;
     } else if (bot->sizing_kind == SIZING_QUANTITY) {
-        bot->sizing_scale = first->qty_scale;
-        read_amount(&form->faults, form->sizing_text, "sizing.value", first->qty_scale,
+        bot->sizing_scale = (uint8_t)instrument_lot_scale(first);
+        read_amount(&form->faults, form->sizing_text, "sizing.value", bot->sizing_scale,
                     &bot->sizing_value);
     }
 }
@@ -497,7 +492,9 @@ void bot_form_fit(struct bot_form *form, const struct instrument *instruments, s
         if (!first) first = found;
         if (strcmp(found->quote, first->quote) != 0)
             refuse_symbol(form, "symbols", FAULT_CONFLICT, bot->symbols[i], &want_one_quote);
-        if (bot->sizing_kind == SIZING_QUANTITY && found->qty_scale != first->qty_scale)
+        if (bot->sizing_kind == SIZING_QUANTITY &&
+            (found->qty_scale != first->qty_scale ||
+             instrument_lot_scale(found) != instrument_lot_scale(first)))
             refuse_symbol(form, "sizing.kind", FAULT_CONFLICT, bot->symbols[i], &want_one_lot);
     }
     if (first && form->amounts_are_known) fit_amounts(form, first);

@@ -401,7 +401,7 @@ void view_instrument(struct json_writer *w, const struct instrument *i)
     writer_text(w, "quote", i->quote);
     writer_text(w, "status", i->status == INSTRUMENT_TRADING ? "trading" : "halted");
     writer_u64(w, "price_scale", i->price_scale);
-    writer_u64(w, "qty_scale", i->qty_scale);
+    writer_u64(w, "qty_scale", instrument_lot_scale(i));
     writer_short_decimal(w, "tick", i->tick.units, i->price_scale);
     writer_short_decimal(w, "step", i->step.units, i->qty_scale);
     writer_short_decimal(w, "min_notional", i->notional_min.units, i->quote_scale);

@@ -148,14 +148,9 @@ static enum err make_bot_config(struct backtest *b)
     bot->symbol_count = 1;
     bot->instruments[0] = 0;
     if (bot->sizing_kind != SIZING_QUANTITY) return OK;
-    int64_t coarse, back;
     const unsigned scale = b->instrument.qty_scale;
-    if (units_rescale(bot->sizing_value, BACKTEST_QTY_SCALE_MAX, scale, ROUND_DOWN, &coarse) &&
-        units_rescale(coarse, scale, BACKTEST_QTY_SCALE_MAX, ROUND_DOWN, &back) &&
-        back == bot->sizing_value) {
-        bot->sizing_value = coarse;
+    if (units_rescale_exact(bot->sizing_value, BACKTEST_QTY_SCALE_MAX, scale, &bot->sizing_value))
         return OK;
-    }
     return err_set(ERR_INVALID, "the quantity may have %u decimals at these prices", scale);
 }
 

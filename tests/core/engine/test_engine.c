@@ -368,6 +368,75 @@ static void test_engine__fill_told_three_times_is_booked_once(void **state)
     desk_close(&d);
 }
 
+/* A fill was finer than the scale and came rounded: the order ends, what is left of it is not sold
+ * or bought again, and the bot waits for a person. */
+static void test_engine__rounded_fill_ends_the_order_and_halts_the_bot(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    struct bot_config bot = bot_of(1);
+    bot.mode = MODE_LIVE;
+    add_and_start(&d, &bot);
+    const struct order entry = enter(&d);
+    fill(&d, &entry, 1000000, entry.qty.units - 1);
+    struct event e = {.kind = EVENT_ORDER, .instrument = entry.instrument};
+    e.order = (struct order_news){
+        .order_id = entry.id, .input = ON_ACCEPT, .reason = ORDER_REASON_FILL_ROUNDED};
+    step(&d, e);
+    assert_int_equal(find(&d, ACTION_BOT)->totals.state, BOT_PAUSED);
+    assert_int_equal(find(&d, ACTION_BOT)->totals.reason, BOT_REASON_FILL_ROUNDED);
+    e.order.input = ON_EXPIRED;
+    step(&d, e);
+    assert_null(find(&d, ACTION_BOT)); /* told once */
+    const struct order *order = &find(&d, ACTION_ORDER)->order;
+    assert_int_equal(order->state, ORDER_EXPIRED);
+    assert_int_equal(order->reason, ORDER_REASON_FILL_ROUNDED);
+    assert_int_equal(order->filled.units, entry.qty.units - 1);
+    assert_int_equal(view(&d, 1).legs[0].working_order, 0);
+    assert_int_equal(engine_halted_bots(d.engine), 1);
+    for (int i = 0; i < 120; i++) {
+        wait_ms(&d, 1000);
+        assert_null(find(&d, ACTION_PLACE));
+        assert_null(find(&d, ACTION_QUERY));
+    }
+    desk_close(&d);
+}
+
+/* The book holds parts of a step: an entry that found no more is sold in whole steps, and what is
+ * less than one is dust. */
+static void test_engine__fills_in_parts_of_a_step_are_booked_exactly(void **state)
+{
+    (void)state;
+    struct desk d = desk_open();
+    struct instrument rules = btc;
+    rules.qty_scale = 8;
+    rules.step.units = rules.qty_min.units = 1000;
+    struct event e = {.kind = EVENT_INSTRUMENT, .instrument_rules = &rules};
+    step(&d, e);
+    const struct bot_config bot = bot_of(1);
+    add_and_start(&d, &bot);
+    const struct order entry = enter(&d);
+    assert_int_equal(entry.qty.units % 1000, 0);
+    fill(&d, &entry, 1000000, 618900);
+    fill(&d, &entry, 1000000, 7);
+    news(&d, entry.id, ON_EXPIRED);
+    assert_int_equal(view(&d, 1).legs[0].position.base.units, 618907);
+    e = (struct event){.kind = EVENT_BOT, .instrument = INSTRUMENT_NONE};
+    e.bot = (struct bot_event){.command = BOT_COMMAND_STOP, .bot_id = 1};
+    step(&d, e);
+    const struct order exit = find(&d, ACTION_PLACE)->order;
+    assert_int_equal(exit.qty.units, 618000);
+    fill(&d, &exit, 1000000, 617999);
+    assert_false(find(&d, ACTION_FILL)->booking.closed);
+    fill(&d, &exit, 1000000, 1);
+    const struct booking *last = &find(&d, ACTION_FILL)->booking;
+    assert_int_equal(last->order.state, ORDER_FILLED);
+    assert_true(last->closed);
+    assert_int_equal(last->position.base.units, 907);
+    assert_int_equal(find(&d, ACTION_BOT)->totals.state, BOT_STOPPED);
+    desk_close(&d);
+}
+
 static void test_engine__overfill_halts_the_bot_and_books_nothing(void **state)
 {
     (void)state;
@@ -923,6 +992,8 @@ int main(void)
         cmocka_unit_test(test_engine__unknown_order_blocks_entries_and_is_queried_not_resent),
         cmocka_unit_test(test_engine__unknown_order_blocks_its_symbol_for_all_bots_of_the_account),
         cmocka_unit_test(test_engine__fill_told_three_times_is_booked_once),
+        cmocka_unit_test(test_engine__rounded_fill_ends_the_order_and_halts_the_bot),
+        cmocka_unit_test(test_engine__fills_in_parts_of_a_step_are_booked_exactly),
         cmocka_unit_test(test_engine__overfill_halts_the_bot_and_books_nothing),
         cmocka_unit_test(test_engine__stale_feed_denies_entries_with_the_reason),
         cmocka_unit_test(test_engine__crossed_book_asks_for_a_new_one_and_gates),

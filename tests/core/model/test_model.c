@@ -154,6 +154,23 @@ static void test_client_id__round_trip_in_the_venues_alphabet(void **state)
 
 /* What the store and the API read back. Each name is written out, so that renaming one by accident
  * shows. */
+static void test_instrument__lot_scale_is_what_whole_steps_need(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t qty_scale;
+        int64_t step;
+        unsigned lot_scale;
+    } rows[] = {
+        {8, 1000, 5},  {5, 1, 5},      {8, 1, 8},  {8, 5000, 5}, {8, 2500, 6},
+        {4, 10000, 0}, {2, 100000, 0}, {0, 10, 0}, {8, 0, 8},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct instrument rules = {.qty_scale = rows[i].qty_scale, .step = {rows[i].step}};
+        assert_int_equal(instrument_lot_scale(&rules), rows[i].lot_scale);
+    }
+}
+
 static void test_names__read_back_as_they_were_written(void **state)
 {
     (void)state;
@@ -233,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_client_id__known_texts),
         cmocka_unit_test(test_client_id__of_somebody_else_is_refused),
         cmocka_unit_test(test_client_id__round_trip_in_the_venues_alphabet),
+        cmocka_unit_test(test_instrument__lot_scale_is_what_whole_steps_need),
         cmocka_unit_test(test_names__read_back_as_they_were_written),
         cmocka_unit_test(test_names__unknown_words_are_refused),
         cmocka_unit_test(test_names__every_value_has_one),

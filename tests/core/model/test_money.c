@@ -134,6 +134,47 @@ static int64_t random_units(struct prng *p)
     }
 }
 
+static void test_decimal__short_text_ends_in_no_zero(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t units;
+        unsigned scale;
+        const char *text;
+    } rows[] = {
+        {12300, 8, "0.000123"},
+        {1540000, 8, "0.0154"},
+        {0, 8, "0"},
+        {100000000, 8, "1"},
+        {1000, 0, "1000"},
+        {-50, 1, "-5"},
+        {10000000000, 8, "100"},
+        {INT64_MIN, 0, "-9223372036854775808"},
+        {INT64_MAX, 18, "9.223372036854775807"},
+    };
+    char text[DECIMAL_TEXT_SIZE];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(decimal_write_short(rows[i].units, rows[i].scale, text),
+                         strlen(rows[i].text));
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
+static void test_units__exact_rescale_loses_nothing(void **state)
+{
+    (void)state;
+    int64_t out = 7;
+    assert_true(units_rescale_exact(1540, 5, 8, &out) && out == 1540000);
+    assert_true(units_rescale_exact(1540000, 8, 5, &out) && out == 1540);
+    assert_true(units_rescale_exact(-1540, 5, 4, &out) && out == -154);
+    assert_true(units_rescale_exact(INT64_MIN, 3, 3, &out) && out == INT64_MIN);
+    out = 7;
+    assert_false(units_rescale_exact(1540001, 8, 5, &out));
+    assert_false(units_rescale_exact(-1, 1, 0, &out));
+    assert_false(units_rescale_exact(INT64_MAX / 10 + 1, 0, 1, &out));
+    assert_int_equal(out, 7);
+}
+
 static void test_decimal__round_trip(void **state)
 {
     (void)state;
@@ -427,6 +468,8 @@ int main(void)
         cmocka_unit_test(test_decimal__parses_what_it_can_hold_and_refuses_the_rest),
         cmocka_unit_test(test_decimal__reads_no_further_than_its_size),
         cmocka_unit_test(test_decimal__writes_all_decimals),
+        cmocka_unit_test(test_decimal__short_text_ends_in_no_zero),
+        cmocka_unit_test(test_units__exact_rescale_loses_nothing),
         cmocka_unit_test(test_decimal__round_trip),
         cmocka_unit_test(test_decimal__double_is_what_the_text_says),
         cmocka_unit_test(test_school__is_itself_right),

@@ -250,7 +250,7 @@ static void test_gateway__request_is_signed_over_the_frozen_body(void **state)
         script_last(&d.venue, "POST /api/v3/order ") + strlen("POST /api/v3/order ");
     client_id(id);
     snprintf(wanted, sizeof wanted,
-             "symbol=BTCUSDT&side=SELL&type=MARKET&quantity=10.00000&newClientOrderId=%s"
+             "symbol=BTCUSDT&side=SELL&type=MARKET&quantity=10&newClientOrderId=%s"
              "&newOrderRespType=FULL&recvWindow=5000&timestamp=",
              id);
     assert_memory_equal(asked, wanted, strlen(wanted));
@@ -418,8 +418,8 @@ static void test_gateway__absence_is_proved_only_after_the_lag(void **state)
     desk_deinit(&d);
 }
 
-static void send_report(struct desk *d, const char *id, const char *execution, const char *status,
-                        int trade)
+static void send_quantity(struct desk *d, const char *id, const char *execution, const char *status,
+                          int trade, const char *quantity)
 {
     script_send_user(
         &d->venue,
@@ -429,7 +429,13 @@ static void send_report(struct desk *d, const char *id, const char *execution, c
         "\"r\":\"NONE\",\"i\":28,\"l\":\"%s\",\"z\":\"1.0\",\"L\":\"4000.0\",\"n\":\"4.0\",\"N\":"
         "\"USDT\",\"T\":1700000000120,\"t\":%d,\"I\":1,\"w\":true,\"m\":false,\"M\":false,\"O\":1,"
         "\"Z\":\"1.0\",\"Y\":\"1.0\",\"Q\":\"0.0\",\"W\":1,\"V\":\"NONE\"}}",
-        id, execution, status, trade >= 0 ? "1.0" : "0.0", trade);
+        id, execution, status, quantity, trade);
+}
+
+static void send_report(struct desk *d, const char *id, const char *execution, const char *status,
+                        int trade)
+{
+    send_quantity(d, id, execution, status, trade, trade >= 0 ? "1.0" : "0.0");
 }
 
 static void test_gateway__user_stream_tells_in_any_order(void **state)
@@ -458,6 +464,73 @@ static void test_gateway__user_stream_tells_in_any_order(void **state)
     send_report(&d, "tb-other567-1", "TRADE", "FILLED", 58);
     send_report(&d, id, "CANCELED", "CANCELED", -1);
     expect(&d, "external 57\nexternal 58\ncanceled\n");
+    desk_deinit(&d);
+}
+
+/* ---- fills finer than the instrument's scale ---- */
+
+/* Such an order must not be asked about for ever: it ends, and a person is told. */
+static void test_gateway__fill_finer_than_the_scale_ends_the_order(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *status, *executed, *trades, *log;
+        int64_t last_qty;
+    } rows[] = {
+        {"FILLED", "10.0", "[" TRADE("7", "9.9999951") "," TRADE("8", "0.0000049") "]",
+         "fill 7\nexpired fill_rounded\n", 999999},
+        {"FILLED", "10.0", "[" TRADE("7", "4.000005") "," TRADE("8", "5.999995") "]",
+         "fill 7\nfill 8\nexpired fill_rounded\n", 599999},
+        {"EXPIRED", "0.0000049", "[" TRADE("7", "0.0000049") "]", "expired fill_rounded\n", 0},
+        {"EXPIRED", "1.000004", "[" TRADE("7", "1.000004") "]", "fill 7\nexpired fill_rounded\n",
+         100000},
+        /* It may trade on, or not all of it is shown yet: the person is told, the end is not. */
+        {"PARTIALLY_FILLED", "1.000004", "[" TRADE("7", "1.000004") "]",
+         "fill 7\naccept fill_rounded\n", 100000},
+        {"FILLED", "10.0", "[" TRADE("7", "1.000004") "]", "fill 7\naccept fill_rounded\n", 100000},
+        {"FILLED", "1.000004", "[" TRADE("7", "1.0") "]", "fill 7\naccept\n", 100000},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct desk d;
+        desk_open(&d);
+        script_answer(&d.venue, "GET /api/v3/order", 200,
+                      answer(rows[i].status, rows[i].executed, ""));
+        script_answer(&d.venue, "GET /api/v3/myTrades", 200, rows[i].trades);
+        gateway_query(d.gateway, &order);
+        expect(&d, rows[i].log);
+        assert_int_equal(d.last_fill.qty.units, rows[i].last_qty);
+        desk_deinit(&d);
+    }
+}
+
+static void test_gateway__answer_with_a_finer_fill_is_an_answer(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_open(&d);
+    script_answer(&d.venue, "POST /api/v3/order", 200,
+                  answer("FILLED", "10.0",
+                         "[" FILL("56", "4.000005") "," FILL("57", "5.999995") "]"));
+    place(&d);
+    expect(&d, "fill 56\nfill 57\nexpired fill_rounded\n");
+    desk_deinit(&d);
+}
+
+static void test_gateway__stream_with_a_finer_fill_stays_up(void **state)
+{
+    (void)state;
+    struct desk d;
+    char id[CLIENT_ID_SIZE];
+    client_id(id);
+    desk_open(&d);
+    send_quantity(&d, id, "TRADE", "PARTIALLY_FILLED", 56, "1.0000049");
+    expect(&d, "fill 56\naccept fill_rounded\n");
+    assert_int_equal(d.last_fill.qty.units, 100000);
+    send_quantity(&d, id, "TRADE", "PARTIALLY_FILLED", 57, "0.0000049");
+    expect(&d, "accept fill_rounded\n");
+    send_quantity(&d, id, "TRADE", "FILLED", 58, "0.0000049");
+    expect(&d, "expired fill_rounded\n");
+    assert_true(gateway_is_ready(d.gateway));
     desk_deinit(&d);
 }
 
@@ -546,6 +619,9 @@ int main(void)
         cmocka_unit_test(test_gateway__a_query_that_fails_tells_nothing),
         cmocka_unit_test(test_gateway__absence_is_proved_only_after_the_lag),
         cmocka_unit_test(test_gateway__user_stream_tells_in_any_order),
+        cmocka_unit_test(test_gateway__fill_finer_than_the_scale_ends_the_order),
+        cmocka_unit_test(test_gateway__answer_with_a_finer_fill_is_an_answer),
+        cmocka_unit_test(test_gateway__stream_with_a_finer_fill_stays_up),
         cmocka_unit_test(test_gateway__stream_comes_back_with_a_fresh_signature),
         cmocka_unit_test(test_gateway__refused_subscription_is_tried_again),
         cmocka_unit_test(test_gateway__quiet_stream_is_pinged_and_kept),

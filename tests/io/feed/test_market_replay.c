@@ -260,11 +260,11 @@ struct market {
 static void append_levels(struct buffer *out, const struct model_side *side)
 {
     for (unsigned i = 0; i < side->count; i++)
-        buffer_printf(out, "%s[\"%lld.%02lld\",\"%lld.%05lld\"]", i ? "," : "",
+        buffer_printf(out, "%s[\"%lld.%02lld\",\"%lld.%08lld\"]", i ? "," : "",
                       (long long)(side->levels[i].price.units / 100),
                       (long long)(side->levels[i].price.units % 100),
-                      (long long)(side->levels[i].qty.units / 100000),
-                      (long long)(side->levels[i].qty.units % 100000));
+                      (long long)(side->levels[i].qty.units / 100000000),
+                      (long long)(side->levels[i].qty.units % 100000000));
 }
 
 static int by_price(const void *a, const void *b)
@@ -307,7 +307,7 @@ static void next_frame(struct market *m, struct buffer *out)
         const int64_t away = 1 + (int64_t)prng_below(&m->prng, 50);
         const int64_t price = 10000 + (side == SIDE_BUY ? -away : away);
         const int64_t qty =
-            prng_below(&m->prng, 3) == 0 ? 0 : 1 + (int64_t)prng_below(&m->prng, 1000000);
+            prng_below(&m->prng, 3) == 0 ? 0 : 1 + (int64_t)prng_below(&m->prng, 1000000000);
         model_set(&m->model.sides[side], price, qty);
         /* A frame tells a price once, by its last quantity; 0 must be told too. */
         unsigned i = 0;

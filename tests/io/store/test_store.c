@@ -112,6 +112,151 @@ static void test_store__order_and_fill_are_kept(void **state)
     assert_int_equal(query_i64(f, "SELECT pnl FROM round_trips"), -12);
 }
 
+/* ---- instruments that are counted in other scales than before ---- */
+
+static struct instrument finer_btc(void)
+{
+    struct instrument i = {
+        .venue = VENUE_SIM,
+        .price_scale = 2,
+        .qty_scale = 8,
+        .base_scale = 8,
+        .quote_scale = 8,
+        .step = {1000},
+    };
+    strcpy(i.symbol, "BTCUSDT");
+    return i;
+}
+
+static void take_order(void *user, const struct store_order *order)
+{
+    *(struct store_order *)user = *order;
+}
+
+static void ignore_bot(void *user, const struct store_bot *bot)
+{
+    (void)user;
+    (void)bot;
+}
+
+static void ignore_totals(void *user, const struct store_totals *totals)
+{
+    (void)user;
+    (void)totals;
+}
+
+static void ignore_position(void *user, const struct store_position *position)
+{
+    (void)user;
+    (void)position;
+}
+
+static void ignore_fill(void *user, const struct store_fill *fill)
+{
+    (void)user;
+    (void)fill;
+}
+
+static struct store_order load_order(struct store *s)
+{
+    struct store_order row = {0};
+    uint64_t next_order_id;
+    const struct store_loader loader = {
+        .user = &row,
+        .on_bot = ignore_bot,
+        .on_totals = ignore_totals,
+        .on_position = ignore_position,
+        .on_order = take_order,
+        .on_fill = ignore_fill,
+        .fill_count = 10,
+    };
+    assert_ok(store_load(s, &loader, &next_order_id));
+    return row;
+}
+
+/* An order of a database that was written when quantities were counted in lots goes on in a finer
+ * scale: all of its row must say so, or 0.0154 would be read as 15.4. */
+static void test_store__order_of_an_older_scale_is_changed_in_the_scale_of_today(void **state)
+{
+    const struct fixture *f = *state;
+    struct store *s = open_store(f);
+    struct store_order order = sample_order(1, add_bot(s));
+    order.order.qty.units = 1540;
+    order.order.trigger.units = 6448834;
+    assert_ok(store_begin(s));
+    assert_ok(store_order_placed(s, &order));
+    assert_ok(store_commit(s));
+
+    const struct instrument rules = finer_btc();
+    struct store_order row = load_order(s);
+    assert_int_equal(row.market.qty_scale, 5);
+    assert_true(store_order_fit(&row, &rules));
+    assert_int_equal(row.order.qty.units, 1540000);
+    struct store_change change = {row.order, row.market};
+    change.order.state = ORDER_OPEN;
+    change.order.filled.units = 618900;
+    assert_ok(store_begin(s));
+    assert_ok(store_order_changed(s, &change));
+    assert_ok(store_commit(s));
+    row = load_order(s);
+    assert_int_equal(row.market.qty_scale, 8);
+    assert_int_equal(row.order.qty.units, 1540000);
+    assert_int_equal(row.order.filled.units, 618900);
+    assert_int_equal(row.order.trigger.units, 6448834);
+    store_close(s);
+}
+
+static void test_store__rows_fit_other_scales_exactly_or_not_at_all(void **state)
+{
+    (void)state;
+    struct instrument rules = finer_btc();
+    struct store_position p = {
+        .market = sample_market(),
+        .position = {.base = {1540000},
+                     .cost = {99811096000},
+                     .bought = {1540},
+                     .sold = {40},
+                     .entry_price = {6481241},
+                     .peak = {6481249},
+                     .open = true},
+    };
+    struct store_order o = sample_order(1, 1);
+    o.order.qty.units = 1540;
+    assert_true(store_position_fit(&p, &rules));
+    assert_true(store_order_fit(&o, &rules));
+    assert_int_equal(p.position.bought.units, 1540000);
+    assert_int_equal(p.position.sold.units, 40000);
+    assert_int_equal(p.position.base.units, 1540000);
+    assert_int_equal(p.position.entry_price.units, 6481241);
+    assert_int_equal(o.order.qty.units, 1540000);
+    assert_int_equal(p.market.qty_scale, 8);
+    assert_int_equal(o.market.qty_scale, 8);
+
+    /* A larger tick rounds averages and peaks, a larger lot that holds all digits loses none. */
+    rules.price_scale = 1;
+    rules.qty_scale = 4;
+    assert_true(store_position_fit(&p, &rules));
+    assert_int_equal(p.position.entry_price.units, 648124);
+    assert_int_equal(p.position.peak.units, 648124);
+    assert_int_equal(p.position.bought.units, 154);
+    rules.qty_scale = 3;
+    const struct store_position before = p;
+    assert_false(store_position_fit(&p, &rules));
+    assert_memory_equal(&p, &before, sizeof p);
+    o.order.filled.units = 1;
+    const struct store_order unfit = o;
+    assert_false(store_order_fit(&o, &rules));
+    assert_memory_equal(&o, &unfit, sizeof o);
+    o.order.filled.units = 0;
+    o.order.price.units = 6481241;
+    rules.qty_scale = 8;
+    assert_false(store_order_fit(&o, &rules)); /* what was ordered is not rounded */
+    rules.price_scale = 2;
+    rules.qty_scale = 18;
+    o.order.qty.units = INT64_MAX / 10;
+    assert_false(store_order_fit(&o, &rules));
+}
+
 static void test_store__duplicate_trade_id_changes_nothing(void **state)
 {
     const struct fixture *f = *state;
@@ -182,7 +327,8 @@ static void test_store__bad_rows_are_refused(void **state)
     o.market.price_scale = 19;
     assert_err(store_order_placed(s, &o), ERR_INVALID, "price_scale");
     o = sample_order(3, bot_id);
-    assert_err(store_order_changed(s, &o.order), ERR_NOT_FOUND, "there is no order 3");
+    const struct store_change change = {o.order, o.market};
+    assert_err(store_order_changed(s, &change), ERR_NOT_FOUND, "there is no order 3");
     struct store_booking b = sample_booking(&o, 5, 1);
     assert_err(store_fill_booked(s, &b), ERR_NOT_FOUND, "order");
 
@@ -480,6 +626,8 @@ int main(void)
         TEST(test_store__bad_places_are_refused_naming_the_cause),
         TEST(test_store__unwritable_folder_is_refused),
         TEST(test_store__order_and_fill_are_kept),
+        TEST(test_store__order_of_an_older_scale_is_changed_in_the_scale_of_today),
+        cmocka_unit_test(test_store__rows_fit_other_scales_exactly_or_not_at_all),
         TEST(test_store__duplicate_trade_id_changes_nothing),
         TEST(test_store__fill_is_booked_whole_or_not_at_all),
         TEST(test_store__bad_rows_are_refused),

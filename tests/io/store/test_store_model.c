@@ -183,10 +183,14 @@ static void step_order(struct prng *p, struct store *s, struct model *m)
         return;
     }
     const uint64_t id = 1 + prng_below(p, ORDERS);
-    struct order changed = id <= m->order_count ? m->orders[id].order : sample_order(id, 1).order;
-    change_order(p, &changed);
-    assert_int_equal(store_order_changed(s, &changed), id <= m->order_count ? OK : ERR_NOT_FOUND);
-    if (id <= m->order_count) m->orders[id].order = changed;
+    const struct store_order before = id <= m->order_count ? m->orders[id] : sample_order(id, 1);
+    struct store_change change = {before.order, before.market};
+    change_order(p, &change.order);
+    change.market.qty_scale = (uint8_t)prng_below(p, SCALE_MAX + 1);
+    assert_int_equal(store_order_changed(s, &change), id <= m->order_count ? OK : ERR_NOT_FOUND);
+    if (id > m->order_count) return;
+    m->orders[id].order = change.order;
+    m->orders[id].market = change.market;
 }
 
 static bool is_booked(const struct model *m, const struct store_fill *f)

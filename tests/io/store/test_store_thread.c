@@ -199,10 +199,10 @@ static void test_store_thread__every_kind_of_command(void **state)
     c = placed(9, bot);
     assert_true(push(&h, &c));
     const struct store_order order = c.order;
-    c = (struct store_command){.kind = STORE_ORDER_CHANGED, .changed = order.order};
-    c.changed.state = ORDER_REJECTED;
-    c.changed.reason = ORDER_REASON_NEVER_ACCEPTED;
-    c.changed.venue_code = -2010;
+    c = (struct store_command){.kind = STORE_ORDER_CHANGED, .changed = {order.order, order.market}};
+    c.changed.order.state = ORDER_REJECTED;
+    c.changed.order.reason = ORDER_REASON_NEVER_ACCEPTED;
+    c.changed.order.venue_code = -2010;
     assert_true(push(&h, &c));
     c = (struct store_command){.kind = STORE_BOT_DELETE, .target = {1, bot, false, NOW_MS}};
     assert_true(push(&h, &c));

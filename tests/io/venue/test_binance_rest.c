@@ -49,6 +49,25 @@ static void check_limit(const json_t *filter, const char *name, unsigned scale, 
     if (expected != units) fail_msg("%s %s: %lld", name, text, (long long)units);
 }
 
+/* As fine as the base asset is, unless there is no room for large sums then. */
+static void check_qty_scale(const json_t *lot, const struct instrument *i)
+{
+    const char *step = json_string_value(json_object_get(lot, "stepSize"));
+    const char *dot = strchr(step, '.');
+    unsigned lot_scale = 0;
+    for (const char *at = dot ? dot + 1 : ""; *at; at++)
+        if (*at != '0') lot_scale = (unsigned)(at - dot);
+    assert_int_equal(instrument_lot_scale(i), lot_scale);
+    assert_in_range(i->qty_scale, lot_scale, 8);
+    assert_in_range(i->step.units, 1, 10000);
+    assert_true(i->qty_max.units <= INT64_MAX / 1000);
+    assert_true(i->market_qty_max.units <= INT64_MAX / 1000);
+    const bool finer_has_room = i->step.units <= 1000 &&
+                                i->qty_max.units <= INT64_MAX / 10000 - 1 &&
+                                i->market_qty_max.units <= INT64_MAX / 10000 - 1;
+    assert_true(i->qty_scale == 8 || i->qty_scale == i->base_scale || !finer_has_room);
+}
+
 static void check_instrument(const json_t *symbol, const struct instrument *i)
 {
     const json_t *price = filter_of(symbol, "PRICE_FILTER"), *lot = filter_of(symbol, "LOT_SIZE");
@@ -82,10 +101,65 @@ static void check_instrument(const json_t *symbol, const struct instrument *i)
         check_limit(filter_of(symbol, "MIN_NOTIONAL"), "minNotional", i->quote_scale, true,
                     i->notional_min.units);
     assert_int_equal(i->orders_max, json_integer_value(json_object_get(orders, "maxNumOrders")));
-    /* The scale is the smallest that holds the step exactly. */
+    /* The price scale is the smallest that holds the tick exactly. */
     assert_true(i->tick.units > 0 && i->step.units > 0);
     assert_true(i->price_scale == 0 || i->tick.units % 10 != 0);
-    assert_true(i->qty_scale == 0 || i->step.units % 10 != 0);
+    check_qty_scale(lot, i);
+}
+
+static void test_rest__quantities_are_counted_finer_than_lots(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *step, *max, *market_max;
+        int precision;
+        unsigned qty_scale, lot_scale;
+    } rows[] = {
+        {"0.00001000", "9000.00000000", "83.5", 8, 8, 5},
+        {"0.00100000", "900000.0", "0.0", 8, 7, 3},
+        {"1.00", "90000000.0", "", 8, 4, 0},
+        {"1.00", "46116860414.00", "0", 2, 2, 0},
+        {"1.00", "46116860414.00", "0", 8, 4, 0},
+        {"1.00", "4611686041400.00", "0", 8, 3, 0},
+        {"1.00", "90000000.0", "461168604140000", 8, 1, 0},
+        {"0.01", "9.0", "0", 2, 2, 2},
+        {"0.01", "9.0", "0", 0, 2, 2}, /* never coarser than the lot, whatever the asset says */
+        {"0.000000001", "9.0", "0", 18, 9, 9},
+        {"0.00001", "9223372036854775807", "0", 8, 5, 5}, /* no room at all: as the lot */
+        {"5.0", "9000.0", "0", 8, 3, 0},
+    };
+    for (size_t n = 0; n < sizeof rows / sizeof *rows; n++) {
+        char body[1024];
+        struct instrument i;
+        struct binance_exchange_info info;
+        snprintf(body, sizeof body,
+                 "{\"symbols\":[{\"symbol\":\"BTCUSDT\",\"status\":\"TRADING\","
+                 "\"baseAsset\":\"BTC\",\"baseAssetPrecision\":%d,\"quoteAsset\":\"USDT\","
+                 "\"quotePrecision\":8,\"filters\":[{\"filterType\":\"PRICE_FILTER\","
+                 "\"tickSize\":\"0.01\"},{\"filterType\":\"LOT_SIZE\",\"stepSize\":\"%s\","
+                 "\"maxQty\":\"%s\"},{\"filterType\":\"MARKET_LOT_SIZE\",\"maxQty\":\"%s\"}]}]}",
+                 rows[n].precision, rows[n].step, rows[n].max, rows[n].market_max);
+        if (binance_read_exchange_info(slice_of(body), VENUE_BINANCE, &i, 1, &info))
+            fail_msg("row %zu: %s", n, err_text());
+        assert_int_equal(info.instrument_count, 1);
+        if (i.qty_scale != rows[n].qty_scale || instrument_lot_scale(&i) != rows[n].lot_scale)
+            fail_msg("row %zu: %u and %u decimals", n, i.qty_scale, instrument_lot_scale(&i));
+    }
+}
+
+/* What is sent has the lot's decimals, or the venue refuses it as too precise. */
+static void test_rest__an_order_is_written_in_the_lots_decimals(void **state)
+{
+    (void)state;
+    static const struct instrument fine = {
+        .symbol = "BTCUSDT", .price_scale = 2, .qty_scale = 8, .step = {1000}};
+    const struct order order = {.side = SIDE_SELL, .qty = {1540000}};
+    struct buffer out = {0};
+    binance_query_order_new(&out, &fine, &order, "tb-1");
+    buffer_append_char(&out, '\0');
+    assert_string_equal(out.data, "symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.0154"
+                                  "&newClientOrderId=tb-1&newOrderRespType=FULL");
+    buffer_deinit(&out);
 }
 
 static void test_rest__real_symbol_lists_equal_jansson(void **state)
@@ -308,12 +382,12 @@ static void test_rest__queries_are_written(void **state)
         buffer_clear(&out);                                                                        \
     } while (0)
     binance_query_order_new(&out, &btc, &order, "tb-x-1");
-    EXPECT("symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01000&price=60000.00"
+    EXPECT("symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&price=60000.00"
            "&newClientOrderId=tb-x-1&newOrderRespType=FULL");
     order.side = SIDE_SELL;
     order.type = ORDER_TYPE_MARKET;
     binance_query_order_new(&out, &btc, &order, "tb-x-1");
-    EXPECT("symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.01000&newClientOrderId=tb-x-1"
+    EXPECT("symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.01&newClientOrderId=tb-x-1"
            "&newOrderRespType=FULL");
     binance_query_order_cancel(&out, "BTCUSDT", "tb-x-1");
     EXPECT("symbol=BTCUSDT&origClientOrderId=tb-x-1");
@@ -339,6 +413,8 @@ static void test_rest__queries_are_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rest__quantities_are_counted_finer_than_lots),
+        cmocka_unit_test(test_rest__an_order_is_written_in_the_lots_decimals),
         cmocka_unit_test(test_rest__real_symbol_lists_equal_jansson),
         cmocka_unit_test(test_rest__real_klines_equal_jansson),
         cmocka_unit_test(test_rest__recorded_snapshots_are_sorted_books),

@@ -25,11 +25,11 @@ struct instrument desk_instrument(unsigned symbol)
         .index = (uint16_t)symbol,
         .venue = VENUE_SIM,
         .price_scale = 2,
-        .qty_scale = (uint8_t)(symbol == DESK_ETH ? 4 : 5),
+        .qty_scale = 8,
         .base_scale = 8,
         .quote_scale = 8,
         .tick = {1},
-        .step = {1},
+        .step = {symbol == DESK_ETH ? 10000 : 1000},
         .notional_min = {500000000},
     };
     snprintf(i.symbol, sizeof i.symbol, "%s", names[symbol][0]);
@@ -58,8 +58,8 @@ void publish_book(struct world *w, unsigned symbol)
     struct publication p = {.kind = PUBLISH_BOOK, .instrument = (uint16_t)symbol};
     p.book = (struct published_book){.last_id = 812, .bid_count = 20, .ask_count = 20};
     for (int i = 0; i < 20; i++) {
-        p.book.bids[i] = (struct level){{6481240 - i}, {52000 + i}};
-        p.book.asks[i] = (struct level){{6481241 + i}, {110000 + i}};
+        p.book.bids[i] = (struct level){{6481240 - i}, {52000000 + i * 1000}};
+        p.book.asks[i] = (struct level){{6481241 + i}, {110000000 + i * 1000}};
     }
     publish(w, p);
 }
@@ -70,7 +70,7 @@ void publish_print(struct world *w, unsigned symbol, uint64_t id, int64_t price)
                                     .instrument = (uint16_t)symbol,
                                     .print = {.id = id,
                                               .price = {price},
-                                              .qty = {1000},
+                                              .qty = {1000000},
                                               .taker = SIDE_SELL,
                                               .time_ms = api_now_ms()}});
 }
@@ -190,7 +190,7 @@ static void serve_request(struct world *w, const struct desk_request *r)
                                          {base + 3000},
                                          {base - 2500},
                                          {base + 1200},
-                                         {123450}};
+                                         {123450000}};
         }
         answer.candles = candles;
         answer.count = r->count;

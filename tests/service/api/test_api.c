@@ -614,6 +614,9 @@ static void test_market__ticker_trades_candles_symbols(void **state)
     assert_int_equal(json_array_size(a.json), DESK_SYMBOLS_COUNT);
     assert_string_equal(answer_text(&a, "0.tick"), "0.01");
     assert_string_equal(answer_text(&a, "0.step"), "0.00001");
+    /* Quantities are counted in 8 decimals; people order in lots. */
+    assert_int_equal(json_integer_value(answer_at(&a, "0.qty_scale")), 5);
+    assert_int_equal(json_integer_value(answer_at(&a, "1.qty_scale")), 4);
     assert_string_equal(answer_text(&a, "0.min_notional"), "5");
     answer_free(&a);
     world_close(w);

@@ -1,5 +1,8 @@
 /* GET exchangeInfo: the list of symbols with their filters.
  *
+ * Quantities are counted finer than in lots, because the book and our fills may be: orders that were
+ * placed when the step was smaller stay, and trade in its parts.
+ *
  * A filter's decimals can only be read once the scales are known, and the tick and step that say
  * the scales may come anywhere in the list; so a symbol's filters are kept as raw slices and read
  * in the end. */
@@ -8,7 +11,16 @@
 #include "io/venue/binance/binance_rest.h"
 #include "io/venue/json_cursor.h"
 
-enum { FILTERS_MAX = 32 }; /* of one symbol; it has about ten */
+enum {
+    FILTERS_MAX = 32, /* of one symbol; it has about ten */
+    /* Finer than 8 decimals Binance keeps no quantity, whatever an asset's precision. */
+    QTY_SCALE_MAX = 8,
+    /* A step is at most so many units: then 9 * 10^14 steps fit, more than any symbol trades in a
+     * day, and candles and sums of the book cannot overflow. */
+    STEP_UNITS_MAX = 10000,
+    /* Of the largest orders, so many fit into one sum. */
+    ORDERS_FIT_MIN = 1000,
+};
 
 struct filter {
     struct slice type, raw;
@@ -220,6 +232,26 @@ static bool step_scale(const struct filter *filter, const char *name, uint8_t *s
     return decimal_parse(text.data, text.size, *scale, &units) && units > 0;
 }
 
+/* Is there room for sums of quantities in this scale? A limit that is too large for it reads as
+ * INT64_MAX. */
+static bool qty_scale_has_room(const struct raw_symbol *raw, unsigned scale)
+{
+    const struct filter *lot = find_filter(raw, "LOT_SIZE");
+    const struct filter *market = find_filter(raw, "MARKET_LOT_SIZE");
+    return field_units(lot, "stepSize", scale, ROUND_UP) <= STEP_UNITS_MAX &&
+           field_units(lot, "maxQty", scale, ROUND_UP) <= INT64_MAX / ORDERS_FIT_MIN &&
+           field_units(market, "maxQty", scale, ROUND_UP) <= INT64_MAX / ORDERS_FIT_MIN;
+}
+
+/* The base asset's precision where there is room for it, and never coarser than the lot. */
+static uint8_t qty_scale_of(const struct raw_symbol *raw, uint8_t lot_scale)
+{
+    uint8_t scale =
+        raw->base_precision < QTY_SCALE_MAX ? (uint8_t)raw->base_precision : QTY_SCALE_MAX;
+    while (scale > lot_scale && !qty_scale_has_room(raw, scale)) scale--;
+    return scale > lot_scale ? scale : lot_scale;
+}
+
 static void set_price_rules(const struct raw_symbol *raw, struct instrument *out)
 {
     const struct filter *price = find_filter(raw, "PRICE_FILTER");
@@ -285,10 +317,12 @@ static bool build_instrument(const struct raw_symbol *raw, struct instrument *ou
     if (raw->base_precision < 0 || raw->base_precision > SCALE_MAX || quote_precision < 0 ||
         quote_precision > SCALE_MAX)
         return false;
+    uint8_t lot_scale;
     if (!step_scale(find_filter(raw, "PRICE_FILTER"), "tickSize", &out->price_scale) ||
-        !step_scale(find_filter(raw, "LOT_SIZE"), "stepSize", &out->qty_scale))
+        !step_scale(find_filter(raw, "LOT_SIZE"), "stepSize", &lot_scale))
         return false;
 
+    out->qty_scale = qty_scale_of(raw, lot_scale);
     out->base_scale = (uint8_t)raw->base_precision;
     out->quote_scale = (uint8_t)quote_precision;
     out->status = slice_is(raw->status, "TRADING") ? INSTRUMENT_TRADING : INSTRUMENT_HALTED;

@@ -64,6 +64,14 @@ static void append_decimal(struct buffer *out, const char *name, int64_t units, 
     buffer_append(out, text, decimal_write(units, scale, text));
 }
 
+/* Whole lots in a scale finer than the lot end in zeros: the venue counts them as precision. */
+static void append_qty(struct buffer *out, const char *name, struct qty qty, unsigned scale)
+{
+    char text[DECIMAL_TEXT_SIZE];
+    buffer_append_text(out, name);
+    buffer_append(out, text, decimal_write_short(qty.units, scale, text));
+}
+
 void binance_query_depth(struct buffer *out, const char *symbol, uint32_t limit)
 {
     append_text(out, "symbol=", symbol);
@@ -87,7 +95,7 @@ void binance_query_order_new(struct buffer *out, const struct instrument *i,
     buffer_append_text(out, order->side == SIDE_BUY ? "&side=BUY" : "&side=SELL");
     buffer_append_text(out, order->type == ORDER_TYPE_LIMIT ? "&type=LIMIT&timeInForce=GTC"
                                                             : "&type=MARKET");
-    append_decimal(out, "&quantity=", order->qty.units, i->qty_scale);
+    append_qty(out, "&quantity=", order->qty, i->qty_scale);
     if (order->type == ORDER_TYPE_LIMIT)
         append_decimal(out, "&price=", order->price.units, i->price_scale);
     append_text(out, "&newClientOrderId=", client_id);

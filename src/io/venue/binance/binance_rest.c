@@ -199,18 +199,34 @@ bool binance_read_asset(struct json_cursor *c, char out[ASSET_SIZE])
             cursor_refuse(c, "asset name of a size we do not hold"));
 }
 
-static void read_fill(struct json_cursor *c, const struct instrument *i, struct fill *out)
+bool binance_read_traded(struct json_cursor *c, unsigned scale, int64_t *out, bool *is_rounded)
+{
+    bool exact = true;
+    if (!cursor_decimal_rounded(c, scale, ROUND_DOWN, out, &exact)) return false;
+    *is_rounded |= !exact;
+    return true;
+}
+
+bool binance_fill_is_sound(const struct fill *f, bool is_rounded)
+{
+    return f->price.units > 0 && f->fee.units >= 0 &&
+           (f->qty.units > 0 || (is_rounded && f->qty.units == 0));
+}
+
+static void read_fill(struct json_cursor *c, const struct instrument *i, struct fill *out,
+                      bool *is_rounded)
 {
     struct slice key;
     unsigned seen = 0;
+    *is_rounded = false;
     /* The answer to an order shows the trades it made at once: as a taker. */
     *out = (struct fill){.fee_scale = BINANCE_FEE_SCALE, .liquidity = LIQUIDITY_TAKER};
     cursor_enter_object(c);
     while (cursor_next_key(c, &key)) {
         if (slice_is(key, "price"))
-            seen |= cursor_decimal(c, i->price_scale, &out->price.units) ? 1 : 0;
+            seen |= binance_read_traded(c, i->price_scale, &out->price.units, is_rounded) ? 1 : 0;
         else if (slice_is(key, "qty"))
-            seen |= cursor_decimal(c, i->qty_scale, &out->qty.units) ? 2 : 0;
+            seen |= binance_read_traded(c, i->qty_scale, &out->qty.units, is_rounded) ? 2 : 0;
         else if (slice_is(key, "commission"))
             seen |= cursor_decimal(c, BINANCE_FEE_SCALE, &out->fee.units) ? 4 : 0;
         else if (slice_is(key, "commissionAsset"))
@@ -220,7 +236,7 @@ static void read_fill(struct json_cursor *c, const struct instrument *i, struct 
         else
             cursor_skip(c);
     }
-    if (seen != 31 || out->price.units <= 0 || out->qty.units <= 0 || out->fee.units < 0)
+    if (seen != 31 || !binance_fill_is_sound(out, *is_rounded))
         cursor_refuse(c, "fill is not sound");
 }
 
@@ -249,7 +265,9 @@ static void read_fills(struct json_cursor *c, const struct order_reader *r,
             cursor_skip(c);
             out->fills_missing++;
         } else {
-            read_fill(c, r->i, &r->fills[out->fill_count++]);
+            bool is_rounded;
+            read_fill(c, r->i, &r->fills[out->fill_count++], &is_rounded);
+            out->rounded_count += is_rounded;
         }
     }
 }
@@ -273,7 +291,8 @@ static bool read_order_member(struct json_cursor *c, struct slice key, const str
     else if (slice_is(key, "origQty"))
         ok = cursor_decimal(c, r->qty_scale, &out->qty.units), got = HAS_QTY;
     else if (slice_is(key, "executedQty"))
-        ok = cursor_decimal(c, r->qty_scale, &out->filled.units), got = HAS_FILLED;
+        ok = binance_read_traded(c, r->qty_scale, &out->filled.units, &out->is_rounded),
+        got = HAS_FILLED;
     else if (slice_is(key, "cummulativeQuoteQty"))
         ok = cursor_decimal_limit(c, r->quote_scale, ROUND_DOWN, &out->filled_quote.units);
     else if (slice_is(key, "status"))
@@ -374,6 +393,7 @@ static void read_my_trade(struct json_cursor *c, const struct instrument *i,
     unsigned seen = 0;
     bool buyer = false, maker = false;
     struct fill *f = &out->fill;
+    bool *rounded = &out->is_rounded;
     *out = (struct binance_my_trade){.fill = {.fee_scale = BINANCE_FEE_SCALE}};
     cursor_enter_object(c);
     while (cursor_next_key(c, &key)) {
@@ -382,9 +402,9 @@ static void read_my_trade(struct json_cursor *c, const struct instrument *i,
         else if (slice_is(key, "orderId"))
             seen |= cursor_u64(c, &out->venue_order_id) ? 2 : 0;
         else if (slice_is(key, "price"))
-            seen |= cursor_decimal(c, i->price_scale, &f->price.units) ? 4 : 0;
+            seen |= binance_read_traded(c, i->price_scale, &f->price.units, rounded) ? 4 : 0;
         else if (slice_is(key, "qty"))
-            seen |= cursor_decimal(c, i->qty_scale, &f->qty.units) ? 8 : 0;
+            seen |= binance_read_traded(c, i->qty_scale, &f->qty.units, rounded) ? 8 : 0;
         else if (slice_is(key, "commission"))
             seen |= cursor_decimal(c, BINANCE_FEE_SCALE, &f->fee.units) ? 16 : 0;
         else if (slice_is(key, "commissionAsset"))
@@ -400,7 +420,7 @@ static void read_my_trade(struct json_cursor *c, const struct instrument *i,
     }
     out->side = buyer ? SIDE_BUY : SIDE_SELL;
     f->liquidity = maker ? LIQUIDITY_MAKER : LIQUIDITY_TAKER;
-    if (seen != 511 || f->price.units <= 0 || f->qty.units <= 0 || f->fee.units < 0)
+    if (seen != 511 || !binance_fill_is_sound(f, *rounded))
         cursor_refuse(c, "trade of ours is not sound");
 }
 

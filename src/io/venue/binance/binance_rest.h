@@ -129,8 +129,14 @@ struct binance_order {
     struct money filled_quote; /* in quote_scale, rounded down */
     int64_t time_ms;           /* of the transaction or the last update */
     uint32_t fill_count;       /* of a FULL answer, in the array given */
+    uint32_t rounded_count;    /* of these fills, those that were finer than the scales */
+    bool is_rounded;           /* `filled` is finer than the scale */
     uint32_t fills_missing;    /* fills that did not fit: ask myTrades */
 };
+
+/* What traded may be finer than the instrument's scales: an old order in the book was placed under
+ * finer rules, and the scales had no room for that. Such a fill is rounded down, to a quantity of 0
+ * at the least, and marked: the order must come to an end, and a person must know. */
 
 /* Answers of POST, DELETE and GET order. fills may be NULL with fill_capacity 0. The fills'
  * order_id is left 0: only the caller knows our id. */
@@ -145,6 +151,7 @@ enum err binance_read_orders(struct slice body, const struct binance_symbols *sy
 struct binance_my_trade {
     uint64_t venue_order_id;
     uint8_t side;
+    bool is_rounded;  /* the fill was finer than the scales */
     struct fill fill; /* order_id 0 */
 };
 enum err binance_read_my_trades(struct slice body, const struct instrument *i,

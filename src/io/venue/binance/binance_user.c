@@ -155,7 +155,7 @@ static enum err read_answer(struct slice frame, struct binance_user_frame *out)
 struct report {
     struct slice client_id, original_id, execution, refusal, asset;
     uint8_t side, status;
-    bool maker;
+    bool maker, is_rounded;
     int64_t event_ms, time_ms, trade_id;
     uint64_t order_id;
     int64_t qty, last_qty, filled, last_price, fee;
@@ -179,9 +179,9 @@ static bool read_report_member(struct json_cursor *c, char letter, const struct 
     case 'X': return binance_read_status(c, &r->status);
     case 'r': return cursor_string(c, &r->refusal, NULL);
     case 'i': return cursor_u64(c, &r->order_id);
-    case 'l': return cursor_decimal(c, s->qty_scale, &r->last_qty);
-    case 'z': return cursor_decimal(c, s->qty_scale, &r->filled);
-    case 'L': return cursor_decimal(c, s->price_scale, &r->last_price);
+    case 'l': return binance_read_traded(c, s->qty_scale, &r->last_qty, &r->is_rounded);
+    case 'z': return binance_read_traded(c, s->qty_scale, &r->filled, &r->is_rounded);
+    case 'L': return binance_read_traded(c, s->price_scale, &r->last_price, &r->is_rounded);
     case 'n': return cursor_decimal(c, BINANCE_FEE_SCALE, &r->fee);
     case 'N': return read_nullable_text(c, &r->asset);
     case 'T': return cursor_i64(c, &r->time_ms);
@@ -250,7 +250,7 @@ static bool set_fill(const struct report *r, struct binance_execution *out)
         .liquidity = r->maker ? LIQUIDITY_MAKER : LIQUIDITY_TAKER,
         .time_ms = r->time_ms,
     };
-    return r->trade_id >= 0 && r->last_price > 0 &&
+    return r->trade_id >= 0 && binance_fill_is_sound(&out->fill, r->is_rounded) &&
            slice_copy(r->asset, out->fill.fee_asset, ASSET_SIZE) &&
            (r->fee == 0 || r->asset.size > 0);
 }
@@ -273,7 +273,8 @@ static bool read_execution(struct json_cursor *c, const struct binance_symbol *s
         .time_ms = r.time_ms,
     };
     set_news(&r, x);
-    x->has_fill = slice_is(r.execution, "TRADE") && r.last_qty > 0;
+    x->is_rounded = r.is_rounded;
+    x->has_fill = slice_is(r.execution, "TRADE") && (r.last_qty > 0 || r.is_rounded);
     return !x->has_fill || set_fill(&r, x) || cursor_refuse(c, "fill is not sound");
 }
 

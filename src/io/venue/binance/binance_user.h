@@ -52,6 +52,7 @@ struct binance_execution {
     uint8_t input;  /* enum order_input, with has_news */
     uint8_t reason; /* enum order_reason */
     bool has_fill;
+    bool is_rounded;  /* the fill was finer than the scales: as in binance_rest.h */
     struct fill fill; /* order_id 0 */
 };
 
