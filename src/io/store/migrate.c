@@ -16,12 +16,28 @@
 
 #define CHECKSUM_SIZE 17
 
-/* The table of what was applied is the same on both, and so is what is asked of it. */
-static const char migrations_table[] = "CREATE TABLE migrations ("
-                                       "  version    INTEGER PRIMARY KEY CHECK (version > 0),"
-                                       "  name       TEXT NOT NULL,"
-                                       "  checksum   TEXT NOT NULL CHECK (length(checksum) = 16),"
-                                       "  applied_ms INTEGER NOT NULL) STRICT;";
+/* writer.epoch: see sql_postgres.c. */
+static const char claim_text[] = "CREATE TABLE migrations (\n"
+                                 "  version    INTEGER PRIMARY KEY CHECK (version > 0),\n"
+                                 "  name       TEXT NOT NULL,\n"
+                                 "  checksum   TEXT NOT NULL CHECK (length(checksum) = 16),\n"
+                                 "  applied_ms INTEGER NOT NULL) STRICT;\n"
+                                 "-- sqlite:\n"
+                                 "PRAGMA application_id = 1413631828;\n"
+                                 "-- postgres:\n"
+                                 "COMMENT ON TABLE migrations IS 'TradeBot';\n"
+                                 "CREATE TABLE writer (epoch BIGINT NOT NULL);\n"
+                                 "INSERT INTO writer (epoch) VALUES (0);\n";
+
+/* A migration may give rows ids of its own: PostgreSQL's counters go on behind them. */
+static const char count_on[] =
+    "DO $$ DECLARE t TEXT; s TEXT; BEGIN"
+    "  FOR t IN SELECT table_name FROM information_schema.columns"
+    "    WHERE table_schema = current_schema() AND column_name = 'id' AND is_identity = 'YES' LOOP"
+    "    s := pg_get_serial_sequence(quote_ident(t), 'id');"
+    "    EXECUTE format('SELECT setval(%L, greatest((SELECT max(id) FROM %I),"
+    " (SELECT last_value FROM %s))) WHERE EXISTS (SELECT 1 FROM %I)', s, t, s, t);"
+    "  END LOOP; END $$";
 
 static enum err claim(struct sql *db);
 static enum err is_ours(struct sql *db, bool *ours);
@@ -32,7 +48,8 @@ static enum err check_row(const struct migration *list, uint32_t count, uint32_t
 static enum err apply(struct sql *db, const struct migration *m, int64_t now_ms);
 static enum err apply_inside(struct sql *db, const struct migration *m, int64_t now_ms);
 static enum err exec(struct sql *db, const char *text);
-static enum err check_references(struct sql *db);
+/* What a database does not do by itself in a migration. */
+static enum err finish(struct sql *db);
 static enum err record(struct sql *db, const struct migration *m, int64_t now_ms);
 static enum err query_i64(struct sql *db, const char *text, int64_t *out);
 static void checksum_of(const struct migration *m, char out[CHECKSUM_SIZE]);
@@ -59,12 +76,7 @@ static enum err claim(struct sql *db)
     if (err || ours) return err;
     err = sql_begin(db, SQL_EXACT);
     if (err) return err;
-    err = exec(db, migrations_table);
-    if (!err) {
-        err =
-            sql_exec(db, sql_kind(db) == SQL_SQLITE ? "PRAGMA application_id = 1413631828"
-                                                    : "COMMENT ON TABLE migrations IS 'TradeBot'");
-    }
+    err = exec(db, claim_text);
     if (!err) return sql_commit(db);
     sql_rollback(db);
     return err;
@@ -150,16 +162,15 @@ static enum err apply(struct sql *db, const struct migration *m, int64_t now_ms)
         err = sql_commit(db);
     else
         sql_rollback(db);
-    if (!sqlite) return err;
-    const enum err again = err ? OK : sql_exec(db, "PRAGMA foreign_keys = ON");
-    return err ? err : again;
+    /* One that failed is never used again. */
+    return err || !sqlite ? err : sql_exec(db, "PRAGMA foreign_keys = ON");
 }
 
 static enum err apply_inside(struct sql *db, const struct migration *m, int64_t now_ms)
 {
     enum err err = exec(db, m->sql);
     if (!err) err = record(db, m, now_ms);
-    if (!err) err = check_references(db);
+    if (!err) err = finish(db);
     return err;
 }
 
@@ -172,9 +183,9 @@ static enum err exec(struct sql *db, const char *text)
     return err;
 }
 
-static enum err check_references(struct sql *db)
+static enum err finish(struct sql *db)
 {
-    if (sql_kind(db) != SQL_SQLITE) return OK;
+    if (sql_kind(db) != SQL_SQLITE) return sql_exec(db, count_on);
     struct sql_statement *rows;
     enum err err = sql_use(db, "PRAGMA foreign_key_check", &rows);
     bool more = false;

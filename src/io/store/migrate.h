@@ -31,9 +31,6 @@
 #include "base/err.h"
 #include "io/store/sql.h"
 
-/* How long one migration may take on PostgreSQL; on SQLite it takes the time it takes. */
-#define MIGRATION_TIMEOUT_MS 600000
-
 struct migration {
     uint32_t version; /* counts from 1 */
     const char *name; /* "0001_spine" */

@@ -27,6 +27,8 @@ enum err sql_open(const char *url, enum sql_access access, uint32_t timeout_ms, 
     enum err err;
     if (!*path)
         err = err_set(ERR_INVALID, "the database's address is empty");
+    else if (strncmp(url, "postgresql://", 13) == 0 || strncmp(url, "postgres://", 11) == 0)
+        err = postgres_open(url, access, timeout_ms, out);
     else if (path == url && scheme > 0 && path[scheme] == ':')
         err = err_set(ERR_INVALID, "it begins with neither sqlite: nor postgresql://");
     else
@@ -246,9 +248,9 @@ const char *sql_column_name(struct sql_statement *st, int column)
     return st->db->backend->column_name(st, column);
 }
 
-enum err sql_set_timeout(struct sql *db, uint32_t timeout_ms)
+enum err sql_fence(struct sql *db)
 {
-    return db->backend->set_timeout(db, timeout_ms);
+    return db->backend->fence(db);
 }
 
 static struct kept *kept_slot(struct sql *db, const char *text)

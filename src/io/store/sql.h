@@ -49,8 +49,9 @@
 /* The most values of a statement; more is a bug. */
 #define SQL_VALUES_MAX 40
 /* The most different statements that a connection keeps for sql_use; one more is a bug. */
-#define SQL_KEPT_MAX 512
-#define SQL_URL_SIZE 1024
+#define SQL_KEPT_MAX        512
+#define SQL_URL_SIZE        1024
+#define SQL_EXEC_TIMEOUT_MS 600000
 
 enum sql_kind { SQL_SQLITE, SQL_POSTGRES };
 
@@ -89,7 +90,8 @@ enum err sql_save(struct sql *db, enum sql_piece piece) ERR_MUST_USE;
  * of ending it. */
 enum err sql_saved(struct sql *db, enum sql_piece piece, enum err err) ERR_MUST_USE;
 
-/* One or more statements of our own, without values: migrations and settings. */
+/* One or more statements of our own, without values: migrations. They take the time they take; on
+ * PostgreSQL up to SQL_EXEC_TIMEOUT_MS. */
 enum err sql_exec(struct sql *db, const char *text) ERR_MUST_USE;
 /* A statement that the caller keeps until sql_finalize or sql_close. */
 enum err sql_prepare(struct sql *db, const char *text, struct sql_statement **out) ERR_MUST_USE;
@@ -122,7 +124,7 @@ enum err sql_next(struct sql_statement *st, bool *more) ERR_MUST_USE;
 /* Leaves the rows that were not read. */
 void sql_reset(struct sql_statement *st);
 
-/* Columns of the row that sql_next stands on, from 0; good until the next call on the statement. */
+/* Columns of the row that sql_next stands on, from 0; good until the statement moves on. */
 int64_t sql_column_i64(struct sql_statement *st, int column);
 /* Ends with a NUL that is not counted; .data is NULL where the column is NULL. */
 struct slice sql_column_text(struct sql_statement *st, int column);
@@ -130,7 +132,8 @@ struct slice sql_column_blob(struct sql_statement *st, int column);
 bool sql_column_is_null(struct sql_statement *st, int column);
 const char *sql_column_name(struct sql_statement *st, int column);
 
-/* How long each wait may take from here on. */
-enum err sql_set_timeout(struct sql *db, uint32_t timeout_ms) ERR_MUST_USE;
+/* For the writer, once its tables are there: from here on a connection that was lost is made anew
+ * only while no other engine has written since. */
+enum err sql_fence(struct sql *db) ERR_MUST_USE;
 
 #endif

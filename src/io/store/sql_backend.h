@@ -45,7 +45,7 @@ struct sql_backend {
     enum err (*save)(struct sql *db, enum sql_piece piece);
     enum err (*saved)(struct sql *db, enum sql_piece piece, enum err err);
     enum err (*exec)(struct sql *db, const char *text);
-    enum err (*set_timeout)(struct sql *db, uint32_t timeout_ms);
+    enum err (*fence)(struct sql *db);
     void (*close)(struct sql *db); /* frees it; its statements are gone by then */
 };
 
@@ -61,6 +61,8 @@ struct sql {
     uint32_t kept_count;
 };
 
+enum err postgres_open(const char *url, enum sql_access access, uint32_t timeout_ms,
+                       struct sql **out) ERR_MUST_USE;
 enum err sqlite_open(const char *path, enum sql_access access, uint32_t timeout_ms,
                      struct sql **out) ERR_MUST_USE;
 

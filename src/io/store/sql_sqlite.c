@@ -130,13 +130,6 @@ static void sqlite_close(struct sql *db)
     free(s);
 }
 
-static enum err sqlite_set_timeout(struct sql *db, uint32_t timeout_ms)
-{
-    struct sqlite *s = sqlite_of(db);
-    s->timeout_ns = (int64_t)timeout_ms * 1000000;
-    return sqlite3_busy_timeout(s->db, (int)timeout_ms) == SQLITE_OK ? OK : error_of(s->db);
-}
-
 /* Only readers have it: what the writer does is bounded by what it is given, and a migration takes
  * the time it takes. */
 static int over_time(void *user)
@@ -272,6 +265,13 @@ static enum err sqlite_saved(struct sql *db, enum sql_piece piece, enum err err)
     return ended ? ended : err;
 }
 
+/* The lock on the file lasts as long as this process holds the file open. */
+static enum err sqlite_fence(struct sql *db)
+{
+    (void)db;
+    return OK;
+}
+
 static enum err sqlite_exec(struct sql *db, const char *text)
 {
     sqlite3 *handle = sqlite_of(db)->db;
@@ -351,6 +351,6 @@ static const struct sql_backend backend = {
     .save = sqlite_save,
     .saved = sqlite_saved,
     .exec = sqlite_exec,
-    .set_timeout = sqlite_set_timeout,
+    .fence = sqlite_fence,
     .close = sqlite_close,
 };

@@ -1,4 +1,4 @@
-/* Test folders and sample rows. */
+/* Test databases and sample rows. */
 #include "cmocka_all.h"
 
 #include "fixture.h"
@@ -9,9 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sqlite3.h>
+#include <libpq-fe.h>
 
 #include "fault_vfs.h"
+#include "postgres.h"
 
 int fixture_setup(void **state)
 {
@@ -20,8 +21,26 @@ int fixture_setup(void **state)
     strcpy(f->folder, "/tmp/tradebot-store-XXXXXX");
     if (!mkdtemp(f->folder)) return -1;
     snprintf(f->path, sizeof f->path, "%s/tradebot.db", f->folder);
+    snprintf(f->url, sizeof f->url, "sqlite:%s", f->path);
     *state = f;
     return 0;
+}
+
+int fixture_setup_postgres(void **state)
+{
+    if (fixture_setup(state) != 0) return -1;
+    struct fixture *f = *state;
+    f->kind = SQL_POSTGRES;
+    f->missing = !postgres_is_there();
+    if (!f->missing) postgres_new_database(f->url, sizeof f->url);
+    return 0;
+}
+
+struct fixture *fixture_of(void **state)
+{
+    struct fixture *f = *state;
+    if (f->missing) skip();
+    return f;
 }
 
 int fixture_teardown(void **state)
@@ -54,7 +73,7 @@ void assert_err(enum err err, enum err want, const char *text)
 struct store *open_store(const struct fixture *f)
 {
     struct store *s = NULL;
-    assert_ok(store_open(f->path, NOW_MS, &s));
+    assert_ok(store_open(f->url, NOW_MS, &s));
     return s;
 }
 
@@ -166,16 +185,32 @@ uint64_t add_bot(struct store *s)
     return id;
 }
 
-int64_t query_i64(const struct fixture *f, const char *sql)
+int64_t query_i64(const struct fixture *f, const char *text)
 {
-    sqlite3 *db = NULL;
-    sqlite3_stmt *query = NULL;
-    assert_int_equal(sqlite3_open_v2(f->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    if (sqlite3_prepare_v2(db, sql, -1, &query, NULL) != SQLITE_OK)
-        fail_msg("%s", sqlite3_errmsg(db));
-    assert_int_equal(sqlite3_step(query), SQLITE_ROW);
-    const int64_t value = sqlite3_column_int64(query, 0);
-    sqlite3_finalize(query);
-    sqlite3_close(db);
+    struct sql *db = NULL;
+    struct sql_statement *query = NULL;
+    int64_t value = 0;
+    assert_ok(sql_open(f->url, SQL_READ, 10000, &db));
+    assert_ok(sql_prepare(db, text, &query));
+    assert_ok(sql_run_i64(query, &value));
+    sql_close(db);
     return value;
+}
+
+void reset_ids(const struct fixture *f, const char *table, uint64_t used)
+{
+    if (f->kind == SQL_SQLITE) return;
+    char text[128];
+    snprintf(text, sizeof text, "SELECT setval('%s_id_seq', %llu, %s)", table,
+             (unsigned long long)(used ? used : 1), used ? "true" : "false");
+    static PGconn *conn;
+    static char url[256];
+    if (strcmp(url, f->url) != 0) {
+        PQfinish(conn);
+        conn = PQconnectdb(f->url);
+        strcpy(url, f->url);
+    }
+    PGresult *result = PQexec(conn, text);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) fail_msg("%s", PQerrorMessage(conn));
+    PQclear(result);
 }

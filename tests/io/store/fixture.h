@@ -1,20 +1,38 @@
-/* A folder of its own for each test, and rows to fill the store with. */
+/* A database of its own for each test, on SQLite or PostgreSQL, and rows to fill the store with. */
 #ifndef TESTS_IO_STORE_FIXTURE_H
 #define TESTS_IO_STORE_FIXTURE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "io/store/sql.h"
 #include "io/store/store.h"
 
 #define NOW_MS INT64_C(1763900000000)
 
 struct fixture {
+    enum sql_kind kind;
+    bool missing; /* there is no such database here */
     char folder[64];
-    char path[96];
+    char path[96]; /* SQLite's file */
+    char url[256];
 };
 
 int fixture_setup(void **state);
+int fixture_setup_postgres(void **state);
 int fixture_teardown(void **state);
+/* What every test begins with: it ends there, skipped, where the database is missing. */
+struct fixture *fixture_of(void **state);
+
+#define ON_SQLITE(test)                                                                            \
+    {                                                                                              \
+#test, test, fixture_setup, fixture_teardown, NULL                                         \
+    }
+#define ON_POSTGRES(test)                                                                          \
+    {                                                                                              \
+#test "__postgres", test, fixture_setup_postgres, fixture_teardown, NULL                   \
+    }
+#define ON_BOTH(test) ON_SQLITE(test), ON_POSTGRES(test)
 
 /* Fails the test with the error's text. */
 void assert_ok(enum err err);
@@ -31,6 +49,9 @@ struct store_booking sample_booking(const struct store_order *order, uint64_t tr
 /* A committed bot; its id. */
 uint64_t add_bot(struct store *s);
 /* Runs one query of ours on a connection of its own. */
-int64_t query_i64(const struct fixture *f, const char *sql);
+int64_t query_i64(const struct fixture *f, const char *text);
+/* Makes the next ids of both databases the same again: PostgreSQL's counters do not go back with a
+ * refused or undone insert. */
+void reset_ids(const struct fixture *f, const char *table, uint64_t used);
 
 #endif
