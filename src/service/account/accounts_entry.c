@@ -31,7 +31,7 @@ static bool take_password(struct account_call *call, struct slice password, cons
 {
     call->answer.password_fault = password_check(password, email);
     if (call->answer.password_fault == PASSWORD_GOOD) return true;
-    call_refuse(call, ACCOUNT_BAD_PASSWORD);
+    desk_call_refuse(call, ACCOUNT_BAD_PASSWORD);
     return false;
 }
 
@@ -55,16 +55,16 @@ static enum err apply_register(struct sql *db, struct account_call *call)
 
 static void register_hashed(struct account_call *call)
 {
-    const bool is_first = !directory_is_claimed(call_accounts(call)->directory);
+    const bool is_first = !directory_is_claimed(desk_call_accounts(call)->directory);
     call->exists = is_first ? ACCOUNT_REGISTRATION_CLOSED : ACCOUNT_EMAIL_TAKEN;
-    call_audit(call, "register", 1, call->email, "%s", is_first ? "first account" : "account");
-    call_change(call, 1, is_first ? apply_claim : apply_register);
+    desk_call_audit(call, "register", 1, call->email, "%s", is_first ? "first account" : "account");
+    desk_call_change(call, 1, is_first ? apply_claim : apply_register);
 }
 
 /* Somebody from elsewhere shows by the token that he has seen this machine. */
 static enum account_outcome may_register(const struct account_call *call)
 {
-    const struct accounts *accounts = call_accounts(call);
+    const struct accounts *accounts = desk_call_accounts(call);
     enum token_kind kind;
     struct token_hash hash;
     if (accounts->registration == REGISTRATION_CLOSED) return ACCOUNT_REGISTRATION_CLOSED;
@@ -80,15 +80,15 @@ static enum account_outcome may_register(const struct account_call *call)
 
 void account_register(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_new(desk, request);
+    struct account_call *call = desk_call_new(desk, request);
     if (!call) return;
     const enum account_outcome outcome = may_register(call);
     if (outcome != ACCOUNT_OK)
-        call_refuse(call, outcome);
+        desk_call_refuse(call, outcome);
     else if (!email_normalise(call->request.email, call->email))
-        call_refuse(call, ACCOUNT_BAD_EMAIL);
+        desk_call_refuse(call, ACCOUNT_BAD_EMAIL);
     else if (take_password(call, call->request.password, call->email))
-        call_hash(call, call->request.password, register_hashed);
+        desk_call_hash(call, call->request.password, register_hashed);
 }
 
 /* ---- the second factor ---- */
@@ -105,7 +105,7 @@ static enum account_outcome read_code(struct account_call *call)
     call->has_recovery = recovery_code_read(call->request.code, &call->recovery);
     if (call->has_recovery) return ACCOUNT_OK;
     if (user->totp.size != sizeof secret ||
-        vault_unseal(call_accounts(call)->vault, &place, sealed, secret) != OK)
+        vault_unseal(desk_call_accounts(call)->vault, &place, sealed, secret) != OK)
         return ACCOUNT_FAILED;
     const bool right = totp_check(secret, call->request.code, call->request.origin.now_ms / 1000,
                                   user->totp_step, &call->step);
@@ -154,7 +154,8 @@ static enum err apply_login(struct sql *db, struct account_call *call)
 static uint64_t session_to_end(const struct account_call *call)
 {
     struct store_session rows[SESSIONS_MAX];
-    const uint32_t count = directory_sessions(call_accounts(call)->directory, call->user.id, rows);
+    const uint32_t count =
+        directory_sessions(desk_call_accounts(call)->directory, call->user.id, rows);
     uint32_t oldest = 0;
     for (uint32_t i = 1; i < count; i++)
         if (rows[i].seen_ms < rows[oldest].seen_ms) oldest = i;
@@ -166,17 +167,17 @@ static void login_hashed(struct account_call *call)
     token_new(TOKEN_SESSION, call->answer.token, &call->hash);
     call->session_to_end = session_to_end(call);
     call->not_found = ACCOUNT_WRONG_CODE;
-    call_audit(call, "login", call->user.id, call->user.email, "%s",
-               call->has_recovery ? "with a recovery code" : "session");
-    call_change(call, call->user.id, apply_login);
+    desk_call_audit(call, "login", call->user.id, call->user.email, "%s",
+                    call->has_recovery ? "with a recovery code" : "session");
+    desk_call_change(call, call->user.id, apply_login);
 }
 
 static void fail(struct account_call *call, const char *action, enum account_outcome outcome)
 {
     call->answer.outcome = outcome;
-    call_audit(call, action, call->user.id, call->email, "%s",
-               outcome == ACCOUNT_WRONG_CODE ? "wrong code" : "wrong credentials");
-    call_change(call, 0, NULL);
+    desk_call_audit(call, action, call->user.id, call->email, "%s",
+                    outcome == ACCOUNT_WRONG_CODE ? "wrong code" : "wrong credentials");
+    desk_call_change(call, 0, NULL);
 }
 
 static bool is_right(const struct account_call *call)
@@ -194,22 +195,22 @@ static void login_checked(struct account_call *call)
     if (outcome == ACCOUNT_WRONG_CODE)
         fail(call, "login_failed", outcome);
     else if (outcome != ACCOUNT_OK)
-        call_refuse(call, outcome);
+        desk_call_refuse(call, outcome);
     else if (call->job.is_outdated)
-        call_hash(call, call->request.password, login_hashed);
+        desk_call_hash(call, call->request.password, login_hashed);
     else
         login_hashed(call);
 }
 
 void account_login(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_new(desk, request);
+    struct account_call *call = desk_call_new(desk, request);
     if (!call) return;
     struct store_user user;
     if (email_normalise(call->request.email, call->email) &&
-        directory_find(call_accounts(call)->directory, call->email, &user))
+        directory_find(desk_call_accounts(call)->directory, call->email, &user))
         call->user = user;
-    call_check(call, call->user.password_hash, call->request.password, login_checked);
+    desk_call_check(call, call->user.password_hash, call->request.password, login_checked);
 }
 
 /* ---- authenticating again ---- */
@@ -235,25 +236,25 @@ static void reauthenticate_checked(struct account_call *call)
     if (outcome == ACCOUNT_WRONG_CREDENTIALS || outcome == ACCOUNT_WRONG_CODE) {
         fail(call, "reauthenticate_failed", outcome);
     } else if (outcome != ACCOUNT_OK) {
-        call_refuse(call, outcome);
+        desk_call_refuse(call, outcome);
     } else {
         call->not_found = ACCOUNT_WRONG_CODE;
-        call_audit(call, "reauthenticate", call->user.id, call->user.email, "session %llu",
-                   (unsigned long long)call->request.who.credential_id);
-        call_change(call, call->user.id, apply_reauthenticate);
+        desk_call_audit(call, "reauthenticate", call->user.id, call->user.email, "session %llu",
+                        (unsigned long long)call->request.who.credential_id);
+        desk_call_change(call, call->user.id, apply_reauthenticate);
     }
 }
 
 void account_reauthenticate(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_new(desk, request);
+    struct account_call *call = desk_call_new(desk, request);
     if (!call) return;
-    if (!directory_user(call_accounts(call)->directory, request->who.user_id, &call->user)) {
-        call_refuse(call, ACCOUNT_NOT_FOUND);
+    if (!directory_user(desk_call_accounts(call)->directory, request->who.user_id, &call->user)) {
+        desk_call_refuse(call, ACCOUNT_NOT_FOUND);
         return;
     }
     memcpy(call->email, call->user.email, sizeof call->email);
-    call_check(call, call->user.password_hash, call->request.password, reauthenticate_checked);
+    desk_call_check(call, call->user.password_hash, call->request.password, reauthenticate_checked);
 }
 
 /* ---- a lost password ---- */
@@ -270,33 +271,34 @@ static void forgot_done(void *user, const struct account_answer *answer)
 {
     const struct account_call *call = user;
     if (answer->outcome != ACCOUNT_OK) return;
-    call_port(call)->send_reset(call_port(call)->self, call->user.email, call->user.locale,
-                                answer->token);
+    desk_call_port(call)->send_reset(desk_call_port(call)->self, call->user.email,
+                                     call->user.locale, answer->token);
 }
 
 void account_forgot_password(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_new(desk, request);
+    struct account_call *call = desk_call_new(desk, request);
     if (!call) return;
-    if (!call_port(call)->send_reset) {
-        call_refuse(call, ACCOUNT_NO_MAIL);
+    if (!desk_call_port(call)->send_reset) {
+        desk_call_refuse(call, ACCOUNT_NO_MAIL);
         return;
     }
     const struct account_answer answer = {.outcome = ACCOUNT_OK};
     call->request.done(call->request.user, &answer);
     call->request.done = NULL;
-    const bool known = email_normalise(call->request.email, call->email) &&
-                       directory_find(call_accounts(call)->directory, call->email, &call->user) &&
-                       !call->user.is_disabled;
+    const bool known =
+        email_normalise(call->request.email, call->email) &&
+        directory_find(desk_call_accounts(call)->directory, call->email, &call->user) &&
+        !call->user.is_disabled;
     if (!known) {
-        call_answer(call);
+        desk_call_answer(call);
         return;
     }
     token_new(TOKEN_RESET, call->answer.token, &call->hash);
     call->request.done = forgot_done;
     call->request.user = call;
-    call_audit(call, "reset_asked", call->user.id, call->user.email, "password");
-    call_change(call, 0, apply_forgot);
+    desk_call_audit(call, "reset_asked", call->user.id, call->user.email, "password");
+    desk_call_change(call, 0, apply_forgot);
 }
 
 static enum err apply_reset(struct sql *db, struct account_call *call)
@@ -314,19 +316,19 @@ static enum err apply_reset(struct sql *db, struct account_call *call)
 static void reset_hashed(struct account_call *call)
 {
     call->not_found = ACCOUNT_WRONG_TOKEN;
-    call_audit(call, "password_reset", 0, "", "password");
-    call_change(call, 1, apply_reset);
+    desk_call_audit(call, "password_reset", 0, "", "password");
+    desk_call_change(call, 1, apply_reset);
 }
 
 void account_reset_password(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_new(desk, request);
+    struct account_call *call = desk_call_new(desk, request);
     enum token_kind kind;
     if (!call) return;
     if (!token_read(call->request.token, &kind, &call->hash) || kind != TOKEN_RESET)
-        call_refuse(call, ACCOUNT_WRONG_TOKEN);
+        desk_call_refuse(call, ACCOUNT_WRONG_TOKEN);
     else if (take_password(call, call->request.new_password, ""))
-        call_hash(call, call->request.new_password, reset_hashed);
+        desk_call_hash(call, call->request.new_password, reset_hashed);
 }
 
 /* ---- changing it ---- */
@@ -341,8 +343,8 @@ static enum err apply_password(struct sql *db, struct account_call *call)
 
 static void password_hashed(struct account_call *call)
 {
-    call_audit(call, "password_changed", call->user.id, call->user.email, "password");
-    call_change(call, call->user.id, apply_password);
+    desk_call_audit(call, "password_changed", call->user.id, call->user.email, "password");
+    desk_call_change(call, call->user.id, apply_password);
 }
 
 static void password_checked(struct account_call *call)
@@ -350,18 +352,18 @@ static void password_checked(struct account_call *call)
     if (!is_right(call))
         fail(call, "password_change_failed", ACCOUNT_WRONG_CREDENTIALS);
     else
-        call_hash(call, call->request.new_password, password_hashed);
+        desk_call_hash(call, call->request.new_password, password_hashed);
 }
 
 void account_change_password(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_new(desk, request);
+    struct account_call *call = desk_call_new(desk, request);
     if (!call) return;
-    if (!directory_user(call_accounts(call)->directory, request->who.user_id, &call->user)) {
-        call_refuse(call, ACCOUNT_NOT_FOUND);
+    if (!directory_user(desk_call_accounts(call)->directory, request->who.user_id, &call->user)) {
+        desk_call_refuse(call, ACCOUNT_NOT_FOUND);
         return;
     }
     memcpy(call->email, call->user.email, sizeof call->email);
     if (take_password(call, call->request.new_password, call->email))
-        call_check(call, call->user.password_hash, call->request.password, password_checked);
+        desk_call_check(call, call->user.password_hash, call->request.password, password_checked);
 }

@@ -11,11 +11,11 @@
 static struct account_call *call_of(struct account_desk *desk,
                                     const struct account_request *request)
 {
-    struct account_call *call = call_new(desk, request);
+    struct account_call *call = desk_call_new(desk, request);
     if (!call) return NULL;
-    if (directory_user(call_accounts(call)->directory, request->who.user_id, &call->user))
+    if (directory_user(desk_call_accounts(call)->directory, request->who.user_id, &call->user))
         return call;
-    call_refuse(call, ACCOUNT_NOT_FOUND);
+    desk_call_refuse(call, ACCOUNT_NOT_FOUND);
     return NULL;
 }
 
@@ -33,9 +33,9 @@ void account_end_session(struct account_desk *desk, const struct account_request
     const bool own = request->target_id == request->who.credential_id &&
                      request->who.credential == CREDENTIAL_SESSION;
     call->not_found = ACCOUNT_NOT_FOUND;
-    call_audit(call, own ? "logout" : "session_ended", call->user.id, call->user.email,
-               "session %llu", (unsigned long long)request->target_id);
-    call_change(call, call->user.id, apply_end_session);
+    desk_call_audit(call, own ? "logout" : "session_ended", call->user.id, call->user.email,
+                    "session %llu", (unsigned long long)request->target_id);
+    desk_call_change(call, call->user.id, apply_end_session);
 }
 
 static enum err apply_add_token(struct sql *db, struct account_call *call)
@@ -58,15 +58,16 @@ void account_add_token(struct account_desk *desk, const struct account_request *
     struct account_call *call = call_of(desk, request);
     if (!call) return;
     struct store_api_token rows[API_TOKENS_MAX];
-    if (directory_tokens(call_accounts(call)->directory, call->user.id, rows) == API_TOKENS_MAX) {
-        call_refuse(call, ACCOUNT_LIMIT);
+    if (directory_tokens(desk_call_accounts(call)->directory, call->user.id, rows) ==
+        API_TOKENS_MAX) {
+        desk_call_refuse(call, ACCOUNT_LIMIT);
         return;
     }
     token_new(TOKEN_API, call->answer.token, &call->hash);
     call->answer.expires_ms = request->expires_ms;
-    call_audit(call, "token_added", call->user.id, call->user.email, "%.*s",
-               (int)call->request.name.size, call->request.name.data);
-    call_change(call, call->user.id, apply_add_token);
+    desk_call_audit(call, "token_added", call->user.id, call->user.email, "%.*s",
+                    (int)call->request.name.size, call->request.name.data);
+    desk_call_change(call, call->user.id, apply_add_token);
 }
 
 static enum err apply_end_token(struct sql *db, struct account_call *call)
@@ -79,9 +80,9 @@ void account_end_token(struct account_desk *desk, const struct account_request *
     struct account_call *call = call_of(desk, request);
     if (!call) return;
     call->not_found = ACCOUNT_NOT_FOUND;
-    call_audit(call, "token_ended", call->user.id, call->user.email, "token %llu",
-               (unsigned long long)request->target_id);
-    call_change(call, call->user.id, apply_end_token);
+    desk_call_audit(call, "token_ended", call->user.id, call->user.email, "token %llu",
+                    (unsigned long long)request->target_id);
+    desk_call_change(call, call->user.id, apply_end_token);
 }
 
 /* ---- the second factor ---- */
@@ -96,7 +97,7 @@ void account_begin_totp(struct account_desk *desk, const struct account_request 
     struct account_call *call = call_of(desk, request);
     if (!call) return;
     if (call->user.totp.size > 0) {
-        call_refuse(call, ACCOUNT_CONFLICT);
+        desk_call_refuse(call, ACCOUNT_CONFLICT);
         return;
     }
     uint8_t secret[TOTP_SECRET_SIZE];
@@ -106,16 +107,16 @@ void account_begin_totp(struct account_desk *desk, const struct account_request 
     const bool fits =
         totp_address(secret, call->user.email, call->answer.address, sizeof call->answer.address);
     const enum err err =
-        vault_seal(call_accounts(call)->vault, &place,
+        vault_seal(desk_call_accounts(call)->vault, &place,
                    (struct slice){(const char *)secret, sizeof secret}, call->sealed.bytes);
     call->sealed.size = VAULT_OVERHEAD + TOTP_SECRET_SIZE;
     sodium_memzero(secret, sizeof secret);
     if (err || !fits) {
-        call_refuse(call, ACCOUNT_FAILED);
+        desk_call_refuse(call, ACCOUNT_FAILED);
         return;
     }
-    call_audit(call, "totp_begun", call->user.id, call->user.email, "second factor");
-    call_change(call, call->user.id, apply_begin_totp);
+    desk_call_audit(call, "totp_begun", call->user.id, call->user.email, "second factor");
+    desk_call_change(call, call->user.id, apply_begin_totp);
 }
 
 static enum err apply_confirm_totp(struct sql *db, struct account_call *call)
@@ -132,7 +133,7 @@ static enum account_outcome check_next(struct account_call *call)
     uint8_t secret[TOTP_SECRET_SIZE];
     const struct vault_place place = {"users", call->user.id, call->user.id};
     if (next->size != VAULT_OVERHEAD + sizeof secret) return ACCOUNT_CONFLICT;
-    if (vault_unseal(call_accounts(call)->vault, &place,
+    if (vault_unseal(desk_call_accounts(call)->vault, &place,
                      (struct slice){(const char *)next->bytes, next->size}, secret) != OK)
         return ACCOUNT_FAILED;
     const bool right =
@@ -147,7 +148,7 @@ void account_confirm_totp(struct account_desk *desk, const struct account_reques
     if (!call) return;
     const enum account_outcome outcome = check_next(call);
     if (outcome != ACCOUNT_OK) {
-        call_refuse(call, outcome);
+        desk_call_refuse(call, outcome);
         return;
     }
     for (uint32_t i = 0; i < RECOVERY_CODES; i++) {
@@ -157,8 +158,8 @@ void account_confirm_totp(struct account_desk *desk, const struct account_reques
     }
     call->answer.code_count = RECOVERY_CODES;
     call->not_found = ACCOUNT_CONFLICT;
-    call_audit(call, "totp_on", call->user.id, call->user.email, "second factor");
-    call_change(call, call->user.id, apply_confirm_totp);
+    desk_call_audit(call, "totp_on", call->user.id, call->user.email, "second factor");
+    desk_call_change(call, call->user.id, apply_confirm_totp);
 }
 
 static enum err apply_drop_totp(struct sql *db, struct account_call *call)
@@ -171,11 +172,11 @@ void account_drop_totp(struct account_desk *desk, const struct account_request *
     struct account_call *call = call_of(desk, request);
     if (!call) return;
     if (call->user.totp.size == 0 && call->user.totp_next.size == 0) {
-        call_refuse(call, ACCOUNT_CONFLICT);
+        desk_call_refuse(call, ACCOUNT_CONFLICT);
         return;
     }
-    call_audit(call, "totp_off", call->user.id, call->user.email, "second factor");
-    call_change(call, call->user.id, apply_drop_totp);
+    desk_call_audit(call, "totp_off", call->user.id, call->user.email, "second factor");
+    desk_call_change(call, call->user.id, apply_drop_totp);
 }
 
 /* ---- language ---- */
@@ -189,7 +190,7 @@ void account_set_locale(struct account_desk *desk, const struct account_request 
 {
     struct account_call *call = call_of(desk, request);
     if (!call) return;
-    call_change(call, call->user.id, apply_locale);
+    desk_call_change(call, call->user.id, apply_locale);
 }
 
 /* ---- admins ---- */
@@ -224,9 +225,9 @@ void account_set_role(struct account_desk *desk, const struct account_request *r
     if (!call) return;
     call->not_found = ACCOUNT_NOT_FOUND;
     call->invalid = ACCOUNT_LAST_ADMIN;
-    call_audit(call, "role_set", call->user.id, call->user.email, "user %llu is %s",
-               (unsigned long long)request->target_id, role_name(request->role));
-    call_change(call, request->target_id, apply_role);
+    desk_call_audit(call, "role_set", call->user.id, call->user.email, "user %llu is %s",
+                    (unsigned long long)request->target_id, role_name(request->role));
+    desk_call_change(call, request->target_id, apply_role);
 }
 
 void account_set_disabled(struct account_desk *desk, const struct account_request *request)
@@ -235,9 +236,9 @@ void account_set_disabled(struct account_desk *desk, const struct account_reques
     if (!call) return;
     call->not_found = ACCOUNT_NOT_FOUND;
     call->invalid = ACCOUNT_LAST_ADMIN;
-    call_audit(call, request->is_disabled ? "user_disabled" : "user_enabled", call->user.id,
-               call->user.email, "user %llu", (unsigned long long)request->target_id);
-    call_change(call, request->target_id, apply_disabled);
+    desk_call_audit(call, request->is_disabled ? "user_disabled" : "user_enabled", call->user.id,
+                    call->user.email, "user %llu", (unsigned long long)request->target_id);
+    desk_call_change(call, request->target_id, apply_disabled);
 }
 
 /* ---- use ---- */
@@ -264,6 +265,6 @@ void account_touch(struct account_desk *desk, const struct principal *who, int64
 {
     const struct account_request request = {
         .origin = {.now_ms = now_ms}, .who = *who, .done = touched};
-    struct account_call *call = call_new(desk, &request);
-    if (call) call_change(call, 0, apply_touch);
+    struct account_call *call = desk_call_new(desk, &request);
+    if (call) desk_call_change(call, 0, apply_touch);
 }

@@ -42,12 +42,12 @@ uint32_t account_desk_calls(const struct account_desk *desk)
     return desk->call_count;
 }
 
-struct accounts *call_accounts(const struct account_call *call)
+struct accounts *desk_call_accounts(const struct account_call *call)
 {
     return call->desk->accounts;
 }
 
-const struct account_port *call_port(const struct account_call *call)
+const struct account_port *desk_call_port(const struct account_call *call)
 {
     return &call->desk->port;
 }
@@ -64,7 +64,7 @@ static bool keep(struct account_call *call, struct slice *text)
     return true;
 }
 
-struct account_call *call_new(struct account_desk *desk, const struct account_request *request)
+struct account_call *desk_call_new(struct account_desk *desk, const struct account_request *request)
 {
     struct account_call *call = NULL;
     if (desk->call_count < ACCOUNT_CALLS_MAX) call = calloc(1, sizeof *call);
@@ -83,11 +83,11 @@ struct account_call *call_new(struct account_desk *desk, const struct account_re
                       keep(call, &r->token) && keep(call, &r->name);
     if (kept) return call;
     call->answer.password_fault = PASSWORD_TOO_LONG;
-    call_refuse(call, ACCOUNT_BAD_PASSWORD);
+    desk_call_refuse(call, ACCOUNT_BAD_PASSWORD);
     return NULL;
 }
 
-void call_answer(struct account_call *call)
+void desk_call_answer(struct account_call *call)
 {
     call->desk->call_count--;
     if (call->request.done) call->request.done(call->request.user, &call->answer);
@@ -96,10 +96,10 @@ void call_answer(struct account_call *call)
     free(call);
 }
 
-void call_refuse(struct account_call *call, enum account_outcome outcome)
+void desk_call_refuse(struct account_call *call, enum account_outcome outcome)
 {
     call->answer.outcome = outcome;
-    call_answer(call);
+    desk_call_answer(call);
 }
 
 /* ---- passwords ---- */
@@ -124,7 +124,7 @@ void account_desk_collect(struct account_desk *desk)
     for (struct account_call *next; call; call = next) {
         next = call->next;
         if (call->job.failed) {
-            call_refuse(call, ACCOUNT_BUSY);
+            desk_call_refuse(call, ACCOUNT_BUSY);
             continue;
         }
         if (call->job.task == PASSWORD_MAKE_HASH)
@@ -146,11 +146,11 @@ static void submit(struct account_call *call, enum password_task task, struct sl
     call->on_password = next;
     if (password_pool_submit(call->desk->accounts->passwords, job)) return;
     sodium_memzero(job->password, sizeof job->password);
-    call_refuse(call, ACCOUNT_BUSY);
+    desk_call_refuse(call, ACCOUNT_BUSY);
 }
 
-void call_check(struct account_call *call, const char *hash, struct slice password,
-                void (*next)(struct account_call *call))
+void desk_call_check(struct account_call *call, const char *hash, struct slice password,
+                     void (*next)(struct account_call *call))
 {
     /* One too long is nobody's, and must not look different. */
     if (password.size > PASSWORD_SIZE_MAX) password.size = PASSWORD_SIZE_MAX, hash = "";
@@ -159,16 +159,16 @@ void call_check(struct account_call *call, const char *hash, struct slice passwo
     submit(call, PASSWORD_CHECK, password, next);
 }
 
-void call_hash(struct account_call *call, struct slice password,
-               void (*next)(struct account_call *call))
+void desk_call_hash(struct account_call *call, struct slice password,
+                    void (*next)(struct account_call *call))
 {
     submit(call, PASSWORD_MAKE_HASH, password, next);
 }
 
 /* ---- changes ---- */
 
-void call_audit(struct account_call *call, const char *action, uint64_t user_id, const char *actor,
-                const char *format, ...)
+void desk_call_audit(struct account_call *call, const char *action, uint64_t user_id,
+                     const char *actor, const char *format, ...)
 {
     const struct account_origin *origin = &call->request.origin;
     struct audit_entry *e = &call->audit;
@@ -246,15 +246,15 @@ static void on_changed(struct account_change *change, enum err err)
                         call->has_picture ? &call->picture : NULL, call->before_version,
                         call->version);
     }
-    call_answer(call);
+    desk_call_answer(call);
 }
 
-void call_change(struct account_call *call, uint64_t changed_user,
-                 enum err (*apply)(struct sql *db, struct account_call *call))
+void desk_call_change(struct account_call *call, uint64_t changed_user,
+                      enum err (*apply)(struct sql *db, struct account_call *call))
 {
     call->apply = apply;
     call->changed_user = changed_user;
     call->change = (struct account_change){run, on_changed};
     if (!call->desk->port.change(call->desk->port.self, &call->change))
-        call_refuse(call, ACCOUNT_BUSY);
+        desk_call_refuse(call, ACCOUNT_BUSY);
 }

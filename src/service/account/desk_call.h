@@ -1,11 +1,11 @@
 /* One call at an account desk, from request to answer: what accounts_entry.c and accounts_self.c
  * (the calls) share with desk.c (the machinery).
  *
- *     call_new --> call_hash / call_check --> next(call)          a password, on the pool's threads
- *              --> call_change(call, apply)                       durable, with its audit entry
- *              --> the directory learns of it --> call_answer     exactly once
+ *     desk_call_new --> desk_call_hash / desk_call_check --> next(call)          a password, on the pool's threads
+ *              --> desk_call_change(call, apply)                       durable, with its audit entry
+ *              --> the directory learns of it --> desk_call_answer     exactly once
  *
- * A call refuses at any point with call_refuse. */
+ * A call refuses at any point with desk_call_refuse. */
 #ifndef SERVICE_ACCOUNT_DESK_CALL_H
 #define SERVICE_ACCOUNT_DESK_CALL_H
 
@@ -49,21 +49,23 @@ struct account_call {
 };
 
 /* NULL when the desk is full: the request was answered "busy". */
-struct account_call *call_new(struct account_desk *desk, const struct account_request *request);
-struct accounts *call_accounts(const struct account_call *call);
-const struct account_port *call_port(const struct account_call *call);
-void call_refuse(struct account_call *call, enum account_outcome outcome);
-void call_answer(struct account_call *call);
+struct account_call *desk_call_new(struct account_desk *desk,
+                                   const struct account_request *request);
+struct accounts *desk_call_accounts(const struct account_call *call);
+const struct account_port *desk_call_port(const struct account_call *call);
+void desk_call_refuse(struct account_call *call, enum account_outcome outcome);
+void desk_call_answer(struct account_call *call);
 /* Goes on in next with job.is_right, or with new_password_hash made. */
-void call_check(struct account_call *call, const char *hash, struct slice password,
-                void (*next)(struct account_call *call));
-void call_hash(struct account_call *call, struct slice password,
-               void (*next)(struct account_call *call));
+void desk_call_check(struct account_call *call, const char *hash, struct slice password,
+                     void (*next)(struct account_call *call));
+void desk_call_hash(struct account_call *call, struct slice password,
+                    void (*next)(struct account_call *call));
 /* What the audit log tells of it, in printf's way. actor is who, by e-mail. */
-void call_audit(struct account_call *call, const char *action, uint64_t user_id, const char *actor,
-                const char *format, ...) __attribute__((format(printf, 5, 6)));
+void desk_call_audit(struct account_call *call, const char *action, uint64_t user_id,
+                     const char *actor, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 /* Answers with the outcome as it stands when done. */
-void call_change(struct account_call *call, uint64_t changed_user,
-                 enum err (*apply)(struct sql *db, struct account_call *call));
+void desk_call_change(struct account_call *call, uint64_t changed_user,
+                      enum err (*apply)(struct sql *db, struct account_call *call));
 
 #endif
