@@ -68,6 +68,11 @@ enum err sql_begin(struct sql *db, enum sql_pace pace)
     return db->backend->begin(db, pace);
 }
 
+enum err sql_set_pace(struct sql *db, enum sql_pace pace)
+{
+    return db->backend->set_pace(db, pace);
+}
+
 enum err sql_commit(struct sql *db)
 {
     return db->backend->commit(db);

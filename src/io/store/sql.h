@@ -74,6 +74,8 @@ enum sql_kind sql_kind(const struct sql *db);
 void sql_url_shown(const char *url, char *out, size_t size);
 
 enum err sql_begin(struct sql *db, enum sql_pace pace) ERR_MUST_USE;
+/* Goes on in that pace. To SQL_EXACT, it tells a refusal that came late. */
+enum err sql_set_pace(struct sql *db, enum sql_pace pace) ERR_MUST_USE;
 /* OK: durable. ERR_EXISTS, ERR_NOT_FOUND, ERR_INVALID (deferred only), ERR_LIMIT, ERR_TIMEOUT,
  * ERR_NO_MEMORY, ERR_CLOSED: nothing happened. ERR_IO: nobody knows. Whatever it says, the
  * transaction is over. */

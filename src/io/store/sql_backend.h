@@ -39,6 +39,7 @@ struct sql_backend {
     bool (*column_is_null)(struct sql_statement *st, int column);
     const char *(*column_name)(struct sql_statement *st, int column);
     enum err (*begin)(struct sql *db, enum sql_pace pace);
+    enum err (*set_pace)(struct sql *db, enum sql_pace pace);
     enum err (*commit)(struct sql *db);
     void (*rollback)(struct sql *db);
     bool (*in_transaction)(const struct sql *db);

@@ -374,6 +374,14 @@ static enum err postgres_begin(struct sql *db, enum sql_pace pace)
     return err;
 }
 
+static enum err postgres_set_pace(struct sql *db, enum sql_pace pace)
+{
+    struct postgres *p = postgres_of(db);
+    const enum err err = fail(p, pace == SQL_EXACT ? read_queue(p) : OK);
+    if (!err) p->deferred = pace == SQL_DEFERRED;
+    return err;
+}
+
 static enum err postgres_commit(struct sql *db)
 {
     struct postgres *p = postgres_of(db);
@@ -660,6 +668,7 @@ static const struct sql_backend backend = {
     .column_is_null = postgres_column_is_null,
     .column_name = postgres_column_name,
     .begin = postgres_begin,
+    .set_pace = postgres_set_pace,
     .commit = postgres_commit,
     .rollback = postgres_rollback,
     .in_transaction = postgres_in_transaction,

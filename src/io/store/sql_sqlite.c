@@ -225,6 +225,12 @@ static enum err sqlite_begin(struct sql *db, enum sql_pace pace)
     return run_text(db, sqlite_of(db)->access == SQL_WRITE ? "BEGIN IMMEDIATE" : "BEGIN");
 }
 
+static enum err sqlite_set_pace(struct sql *db, enum sql_pace pace)
+{
+    (void)db, (void)pace;
+    return OK;
+}
+
 /* Only a full disk and somebody else's lock are known to leave nothing behind: the last thing
  * written is the frame that makes the transaction valid. Of any other failure nobody knows. */
 static enum err sqlite_commit(struct sql *db)
@@ -345,6 +351,7 @@ static const struct sql_backend backend = {
     .column_is_null = sqlite_column_is_null,
     .column_name = sqlite_column_name,
     .begin = sqlite_begin,
+    .set_pace = sqlite_set_pace,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
     .in_transaction = sqlite_in_transaction,

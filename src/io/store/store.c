@@ -87,8 +87,10 @@ static enum err prepare_all(struct store *s);
 static enum err settle_in(struct store *s, int64_t now_ms);
 static enum err read_install_id(struct store *s);
 static enum err make_install_id(char out[INSTALL_ID_SIZE]);
+static enum err begin(struct store *s, enum sql_pace pace);
 static enum err usable(struct store *s);
 static enum err start(struct store *s, enum sql_piece piece);
+static bool is_refusal(enum err err);
 static enum err finish(struct store *s, enum sql_piece piece, enum err err, const char *doing,
                        uint64_t id);
 static enum err fill_insert(struct store *s, const struct store_booking *booking);
@@ -110,6 +112,7 @@ enum err store_open(const char *url, int64_t now_ms, struct store **out)
     if (!err) err = migrate(s->db, migrations, migrations_count, now_ms);
     if (!err) err = prepare_all(s);
     if (!err) err = settle_in(s, now_ms);
+    if (!err) err = sql_fence(s->db);
     if (err) {
         store_close(s);
         return err_note(err, "while opening the store");
@@ -141,10 +144,15 @@ static enum err copy_wal(struct store *s)
 enum err store_reopen(struct store *s)
 {
     CHECK(s->broken && !s->in_transaction);
+    if (s->db && sql_kind(s->db) == SQL_POSTGRES) {
+        /* It connects again by itself, and only so it notices another engine. */
+        s->broken = s->lost = false;
+        return OK;
+    }
     sql_close(s->db);
     s->db = NULL;
     enum err err = sql_open(s->url, SQL_WRITE, STORE_BUSY_TIMEOUT_MS, &s->db);
-    if (!err && sql_kind(s->db) == SQL_SQLITE) err = copy_wal(s);
+    if (!err) err = copy_wal(s);
     if (!err) err = prepare_all(s);
     if (err) {
         sql_close(s->db);
@@ -178,12 +186,24 @@ bool store_is_broken(const struct store *s)
 
 enum err store_begin(struct store *s)
 {
+    return begin(s, SQL_EXACT);
+}
+
+enum err store_begin_deferred(struct store *s, bool *exact)
+{
+    *exact = s->db && sql_kind(s->db) == SQL_SQLITE;
+    return begin(s, SQL_DEFERRED);
+}
+
+static enum err begin(struct store *s, enum sql_pace pace)
+{
     CHECK(!s->in_transaction);
     if (s->broken) return usable(s);
-    const enum err err = sql_begin(s->db, SQL_EXACT);
+    const enum err err = sql_begin(s->db, pace);
     if (err) return err_note(err, "while beginning a transaction");
     s->in_transaction = true;
     s->lost = false;
+    s->pace = pace;
     return OK;
 }
 
@@ -388,6 +408,19 @@ enum err store_bot_totals(struct store *s, const struct store_totals *totals)
     return finish(s, SQL_ONE_STATEMENT, err, "keeping the totals of bot", totals->bot_id);
 }
 
+/* It reads as well as it writes, so it must be told at once. */
+enum err store_run(struct store *s, enum err (*run)(struct store *s, void *arg), void *arg)
+{
+    enum err err = usable(s);
+    if (!err) err = sql_set_pace(s->db, SQL_EXACT);
+    if (err) return err;
+    err = sql_save(s->db, SQL_STATEMENTS);
+    if (!err) err = sql_saved(s->db, SQL_STATEMENTS, run(s, arg));
+    if (err != OK && !is_refusal(err)) s->lost = true;
+    const enum err paced = sql_set_pace(s->db, s->pace);
+    return err ? err : paced;
+}
+
 static enum err prepare_all(struct store *s)
 {
     enum err err = OK;
@@ -464,13 +497,18 @@ static enum err start(struct store *s, enum sql_piece piece)
     return err ? err : sql_save(s->db, piece);
 }
 
+static bool is_refusal(enum err err)
+{
+    return err == ERR_EXISTS || err == ERR_NOT_FOUND || err == ERR_INVALID;
+}
+
 /* Ends the piece, and notes whether the transaction survived. */
 static enum err finish(struct store *s, enum sql_piece piece, enum err err, const char *doing,
                        uint64_t id)
 {
     err = sql_saved(s->db, piece, err);
     if (!err) return OK;
-    if (err != ERR_EXISTS && err != ERR_NOT_FOUND && err != ERR_INVALID) s->lost = true;
+    if (!is_refusal(err)) s->lost = true;
     return err_note(err, "while %s %llu", doing, (unsigned long long)id);
 }
 

@@ -1,15 +1,18 @@
-/* Everything that must outlive the process, in one SQLite file: the writing side.
+/* Everything that must outlive the process, in a SQLite file or a PostgreSQL database: the writing
+ * side.
  *
- * There is one writer a database: store_open takes "<path>-lock" and refuses a second engine. The
- * file is in WAL mode with synchronous=FULL: when store_commit returned OK the changes survive kill
- * -9 and power loss. Readers (store_read.h) never block it.
+ * There is one writer a database: store_open takes "<path>-lock" or an advisory lock and refuses a
+ * second engine. A file is in WAL mode with synchronous=FULL, and PostgreSQL waits for its disk:
+ * when store_commit returned OK the changes survive kill -9 and power loss. Readers (store_read.h)
+ * never block it. A connection to PostgreSQL that was lost is made anew by store_begin, with its
+ * lock, and refused for good where another engine has written since.
  *
  *     store_begin -> any number of writes -> store_commit      one fsync
  *
  * A write is all or nothing on its own, inside the transaction around it:
  * - ERR_EXISTS, ERR_NOT_FOUND, ERR_INVALID: refused, nothing changed, the transaction goes on.
  * - ERR_LIMIT: the disk is full. ERR_NO_MEMORY. ERR_TIMEOUT: somebody else holds the file for too
- *   long. Nothing was committed: store_rollback, then everything since store_begin may be tried
+ *   long, or PostgreSQL does not answer. ERR_CLOSED: it is gone. Nothing was committed: store_rollback, then everything since store_begin may be tried
  *   again.
  * - ERR_IO: the disk or the file failed. From a write the same holds; from store_commit nobody
  *   knows whether it happened. The store then refuses every further write (ERR_IO) until
@@ -35,8 +38,8 @@
 
 struct store;
 
-/* Opens the database, made if need be (its folder must exist), and brings it to this program's
- * version. now_ms (wall clock) dates what this writes itself. Refused with the cause: ERR_EXISTS
+/* url as for sql_open. Opens the database, made if need be (its folder must exist), and brings it
+ * to this program's version. now_ms (wall clock) dates what this writes itself. Refused with the cause: ERR_EXISTS
  * another engine has it, ERR_IO not readable or writable, ERR_PARSE not a database, ERR_INVALID
  * somebody else's database or a changed migration, ERR_UNSUPPORTED a newer program's database. */
 enum err store_open(const char *url, int64_t now_ms, struct store **out) ERR_MUST_USE;
@@ -51,13 +54,17 @@ struct sql *store_sql(struct store *s);
 /* Whether a failed commit or a broken file stopped all writing. */
 bool store_is_broken(const struct store *s);
 
-/* Opens a broken store anew. What the kernel claims to have written
- * is not believed: the WAL is copied into the database and that is synced. A failure leaves the
- * store broken, and may be tried again. */
+/* Opens a broken store anew. What the kernel claims to have written is not believed: the WAL is
+ * copied into the database and that is synced. A failure leaves the store broken, and may be tried
+ * again. */
 enum err store_reopen(struct store *s) ERR_MUST_USE;
 /* Of the file; NULL for a database that is none. */
 const char *store_path(const struct store *s);
 
+/* As store_begin, but a refusal may be told late (see SQL_DEFERRED): by any later call, or by
+ * store_commit. Then nothing of the transaction is done, and only an exact one tells which write
+ * was refused. *exact says that this one is exact all the same, because the database always is. */
+enum err store_begin_deferred(struct store *s, bool *exact) ERR_MUST_USE;
 enum err store_begin(struct store *s) ERR_MUST_USE;
 enum err store_commit(struct store *s) ERR_MUST_USE;
 /* Fine where a failure ended the transaction already. */
@@ -90,6 +97,11 @@ enum err store_bot_delete(struct store *s, uint64_t user_id, uint64_t bot_id,
 enum err store_bot_want(struct store *s, uint64_t user_id, uint64_t bot_id, bool running,
                         int64_t now_ms) ERR_MUST_USE;
 enum err store_bot_totals(struct store *s, const struct store_totals *totals) ERR_MUST_USE;
+
+/* Statements of other files (see sql.h) as one write, all or nothing. `run` may refuse with
+ * ERR_EXISTS, ERR_NOT_FOUND or ERR_INVALID; any other error ends the transaction. */
+enum err store_run(struct store *s, enum err (*run)(struct store *s, void *arg),
+                   void *arg) ERR_MUST_USE;
 
 /* What the engine needs at start. Rows are good during the call; every function must be there. */
 struct store_loader {

@@ -40,6 +40,7 @@ struct store {
     struct sql *db;
     char install_id[INSTALL_ID_SIZE];
     bool in_transaction;
+    enum sql_pace pace;
     bool lost;               /* a write of this transaction failed: it must not be committed */
     bool broken;             /* a commit's outcome is unknown: no more writes */
     uint64_t order_id_floor; /* ids below it are set aside, as far as this transaction knows */

@@ -1,4 +1,4 @@
-/* The store thread: group commit between two rings. */
+/* The store thread: group commit between pairs of rings. */
 #include "io/store/store_thread.h"
 
 #include <errno.h>
@@ -21,13 +21,21 @@
 /* Between two tries of a batch that the world refuses: doubling from one step to the last. */
 enum { WAIT_STEP_MS = 50, WAIT_STEPS_MAX = 20, MEND_MS = 1000 };
 
-struct store_thread {
-    struct store *store;
+struct store_client {
+    struct ring commands, acks;
+    struct store_thread *thread;
     void (*wake)(void *user);
     void *user;
-    struct ring commands, acks;
-    uint32_t pending; /* producer's: pushed, ack not popped */
-    bool running;     /* producer's */
+    uint32_t pending; /* the client's: pushed, ack not popped */
+    bool acked;       /* the store thread's: to be woken */
+};
+
+struct store_thread {
+    struct store *store;
+    struct store_client *clients[STORE_CLIENTS_MAX];
+    _Atomic uint32_t client_count;
+    uint32_t turn; /* the store thread's: which of the other clients comes next */
+    bool running;  /* the first client's */
     pthread_t thread;
     int event; /* eventfd: what a sleeping store thread waits for */
     _Atomic bool sleeping, stopping, hurry;
@@ -35,20 +43,26 @@ struct store_thread {
     _Atomic uint64_t batches, done, refused;
     struct store_command *batch; /* the store thread's */
     struct store_ack *results;
+    struct store_client *senders[STORE_BATCH_MAX];
 };
 
 static enum err spawn(struct store_thread *t);
 static void *run(void *argument);
 static void wake_store(struct store_thread *t);
 static void sleep_unless_work(struct store_thread *t);
+static void client_free(struct store_client *c);
+static bool has_work(const struct store_thread *t);
 static uint32_t take_batch(struct store_thread *t);
+static uint32_t take_from(struct store_thread *t, struct store_client *c, uint32_t count,
+                          uint32_t limit);
 static void execute_batch(struct store_thread *t, uint32_t count);
 static bool is_worldly(enum err err);
 static void note_trouble(struct store_thread *t, enum err err);
 static void mend(struct store_thread *t);
 static bool wait_for_world(struct store_thread *t, uint32_t round);
-static enum err try_together(struct store_thread *t, uint32_t count, bool again);
-static enum err execute_again(struct store *s, const struct store_command *c, uint64_t *row_id);
+static enum err try_together(struct store_thread *t, uint32_t count, bool *exact, bool again);
+static enum err execute_again(struct store *s, const struct store_command *c,
+                              struct store_ack *result);
 static void log_refusal(const struct store_command *c);
 static void try_one(struct store_thread *t, uint32_t index);
 static enum err execute(struct store *s, const struct store_command *c, uint64_t *row_id);
@@ -57,18 +71,14 @@ static void answer(struct store_thread *t, uint32_t count);
 enum err store_thread_start(const struct store_thread_options *options, struct store_thread **out)
 {
     *out = NULL;
-    /* The rings ask for cache lines of their own, which calloc does not promise. */
-    struct store_thread *t = aligned_alloc(alignof(struct store_thread), sizeof *t);
+    struct store_thread *t = calloc(1, sizeof *t);
     if (!t) return err_set(ERR_NO_MEMORY, "out of memory");
-    memset(t, 0, sizeof *t);
     t->store = options->store;
-    t->wake = options->wake;
-    t->user = options->user;
     t->batch = calloc(STORE_BATCH_MAX, sizeof *t->batch);
     t->results = calloc(STORE_BATCH_MAX, sizeof *t->results);
     t->event = eventfd(0, EFD_CLOEXEC);
-    enum err err = ring_init(&t->commands, sizeof(struct store_command), options->slot_count);
-    if (!err) err = ring_init(&t->acks, sizeof(struct store_ack), options->slot_count);
+    struct store_client *first;
+    enum err err = store_client_open(t, options, &first);
     if (!err && (!t->batch || !t->results)) err = err_set(ERR_NO_MEMORY, "out of memory");
     if (!err && t->event < 0) err = err_set(ERR_IO, "no eventfd: %s", strerror(errno));
     if (!err && !reserve_make(store_path(t->store))) {
@@ -84,25 +94,72 @@ enum err store_thread_start(const struct store_thread_options *options, struct s
     return OK;
 }
 
+enum err store_client_open(struct store_thread *t, const struct store_thread_options *options,
+                           struct store_client **out)
+{
+    *out = NULL;
+    const uint32_t count = atomic_load(&t->client_count);
+    if (count == STORE_CLIENTS_MAX) return err_set(ERR_LIMIT, "the store has %u clients", count);
+    /* The rings ask for cache lines of their own, which calloc does not promise. */
+    struct store_client *c = aligned_alloc(alignof(struct store_client), sizeof *c);
+    if (!c) return err_set(ERR_NO_MEMORY, "out of memory");
+    memset(c, 0, sizeof *c);
+    c->thread = t;
+    c->wake = options->wake;
+    c->user = options->user;
+    enum err err = ring_init(&c->commands, sizeof(struct store_command), options->slot_count);
+    if (!err) err = ring_init(&c->acks, sizeof(struct store_ack), options->slot_count);
+    if (err) {
+        client_free(c);
+        return err;
+    }
+    t->clients[count] = c;
+    atomic_store(&t->client_count, count + 1);
+    *out = c;
+    return OK;
+}
+
+static void client_free(struct store_client *c)
+{
+    ring_deinit(&c->commands);
+    ring_deinit(&c->acks);
+    free(c);
+}
+
+bool store_client_push(struct store_client *c, const struct store_command *command)
+{
+    if (c->pending == c->acks.slot_count || !ring_push(&c->commands, command)) return false;
+    c->pending++;
+    wake_store(c->thread);
+    return true;
+}
+
+bool store_client_pop_ack(struct store_client *c, struct store_ack *ack)
+{
+    if (!ring_pop(&c->acks, ack)) return false;
+    c->pending--;
+    return true;
+}
+
+uint32_t store_client_pending(const struct store_client *c)
+{
+    return c->pending;
+}
+
 bool store_thread_push(struct store_thread *t, const struct store_command *command)
 {
     CHECK(t->running);
-    if (t->pending == t->acks.slot_count || !ring_push(&t->commands, command)) return false;
-    t->pending++;
-    wake_store(t);
-    return true;
+    return store_client_push(t->clients[0], command);
 }
 
 bool store_thread_pop_ack(struct store_thread *t, struct store_ack *ack)
 {
-    if (!ring_pop(&t->acks, ack)) return false;
-    t->pending--;
-    return true;
+    return store_client_pop_ack(t->clients[0], ack);
 }
 
 uint32_t store_thread_pending(const struct store_thread *t)
 {
-    return t->pending;
+    return store_client_pending(t->clients[0]);
 }
 
 struct store_thread_counters store_thread_counters(struct store_thread *t)
@@ -139,8 +196,7 @@ void store_thread_free(struct store_thread *t)
     if (!t) return;
     store_thread_stop(t);
     if (t->event >= 0) close(t->event);
-    ring_deinit(&t->commands);
-    ring_deinit(&t->acks);
+    for (uint32_t i = 0; i < atomic_load(&t->client_count); i++) client_free(t->clients[i]);
     free(t->batch);
     free(t->results);
     free(t);
@@ -192,9 +248,7 @@ static void wake_store(struct store_thread *t)
 static void sleep_unless_work(struct store_thread *t)
 {
     (void)atomic_exchange(&t->sleeping, true);
-    const uint64_t tail = atomic_load_explicit(&t->commands.tail, memory_order_acquire);
-    const uint64_t head = atomic_load_explicit(&t->commands.head, memory_order_relaxed);
-    const bool work = tail != head || atomic_load(&t->stopping);
+    const bool work = has_work(t) || atomic_load(&t->stopping);
     if (work && atomic_exchange(&t->sleeping, false)) return;
     /* Either there is nothing to do, or the producer is writing the wake-up already. */
     struct pollfd event = {.fd = t->event, .events = POLLIN};
@@ -208,10 +262,35 @@ static void sleep_unless_work(struct store_thread *t)
     while (read(t->event, &count, sizeof count) < 0) CHECK(errno == EINTR);
 }
 
+static bool has_work(const struct store_thread *t)
+{
+    for (uint32_t i = 0; i < atomic_load(&t->client_count); i++) {
+        const struct ring *r = &t->clients[i]->commands;
+        if (atomic_load_explicit(&r->tail, memory_order_acquire) !=
+            atomic_load_explicit(&r->head, memory_order_relaxed))
+            return true;
+    }
+    return false;
+}
+
 static uint32_t take_batch(struct store_thread *t)
 {
-    uint32_t count = 0;
-    while (count < STORE_BATCH_MAX && ring_pop(&t->commands, &t->batch[count])) count++;
+    const uint32_t others = atomic_load(&t->client_count) - 1;
+    const uint32_t first_limit = others ? STORE_BATCH_MAX - STORE_BATCH_OTHERS : STORE_BATCH_MAX;
+    uint32_t count = take_from(t, t->clients[0], 0, first_limit);
+    for (uint32_t i = 0; i < others; i++) {
+        count = take_from(t, t->clients[1 + (t->turn + i) % others], count, STORE_BATCH_MAX);
+    }
+    t->turn++;
+    return count;
+}
+
+static uint32_t take_from(struct store_thread *t, struct store_client *c, uint32_t count,
+                          uint32_t limit)
+{
+    for (; count < limit && ring_pop(&c->commands, &t->batch[count]); count++) {
+        t->senders[count] = c;
+    }
     return count;
 }
 
@@ -219,14 +298,19 @@ static uint32_t take_batch(struct store_thread *t)
 static void execute_batch(struct store_thread *t, uint32_t count)
 {
     bool again = false; /* a commit of unknown outcome went before */
+    bool exact = false; /* a refusal that was told late did: which command's it is must be known */
     for (uint32_t i = 0; i < count; i++) t->results[i] = (struct store_ack){.id = t->batch[i].id};
     for (uint32_t round = 0;; round++) {
         enum err err = store_is_broken(t->store) ? store_reopen(t->store) : OK;
-        if (!err) err = try_together(t, count, again);
+        if (!err) err = try_together(t, count, &exact, again);
         again |= store_is_broken(t->store);
         if (!err) {
             if (atomic_load(&t->trouble) != OK) mend(t);
             return;
+        }
+        if (!is_worldly(err) && !exact) {
+            exact = true;
+            continue;
         }
         if (!is_worldly(err)) {
             log_warn("store_batch_failed", "commands=%u cause=\"%s\"", count, err_text());
@@ -283,17 +367,19 @@ static bool wait_for_world(struct store_thread *t, uint32_t round)
 
 /* OK: committed, and every result tells of its own command.
  * Else nothing of it may be told as done. */
-static enum err try_together(struct store_thread *t, uint32_t count, bool again)
+static enum err try_together(struct store_thread *t, uint32_t count, bool *exact, bool again)
 {
-    enum err err = store_begin(t->store);
+    *exact |= again;
+    enum err err = *exact ? store_begin(t->store) : store_begin_deferred(t->store, exact);
     if (err) return err;
     for (uint32_t i = 0; i < count; i++) {
         struct store_ack *result = &t->results[i];
-        err = again ? execute_again(t->store, &t->batch[i], &result->row_id)
-                    : execute(t->store, &t->batch[i], &result->row_id);
-        result->err = (uint8_t)err;
-        if (err == ERR_NOT_FOUND || err == ERR_INVALID) log_refusal(&t->batch[i]);
-        if (!err || err == ERR_EXISTS || err == ERR_NOT_FOUND || err == ERR_INVALID) continue;
+        const struct store_command *c = &t->batch[i];
+        err = again ? execute_again(t->store, c, result) : execute(t->store, c, &result->row_id);
+        if (!again || c->kind != STORE_RUN) result->err = (uint8_t)err;
+        if (*exact && (err == ERR_NOT_FOUND || err == ERR_INVALID)) log_refusal(c);
+        /* A function is told at once what became of it, in any transaction. */
+        if (!err || ((*exact || c->kind == STORE_RUN) && !is_worldly(err))) continue;
         store_rollback(t->store);
         return err;
     }
@@ -302,10 +388,16 @@ static enum err try_together(struct store_thread *t, uint32_t count, bool again)
 
 /* A command that may be done already: each tells by its own rows whether it is. The others say the
  * same thing when they are done twice. */
-static enum err execute_again(struct store *s, const struct store_command *c, uint64_t *row_id)
+static enum err execute_again(struct store *s, const struct store_command *c,
+                              struct store_ack *result)
 {
-    if (c->kind == STORE_BOT_INSERT && *row_id && store_has_bot(s, *row_id)) return OK;
-    const enum err err = execute(s, c, row_id);
+    if (c->kind == STORE_RUN) {
+        result->err = ERR_IO;
+        return OK;
+    }
+    if (c->kind == STORE_BOT_INSERT && result->row_id && store_has_bot(s, result->row_id))
+        return OK;
+    const enum err err = execute(s, c, &result->row_id);
     const bool is_done =
         (err == ERR_EXISTS && (c->kind == STORE_ORDER_PLACED || c->kind == STORE_FILL_BOOKED)) ||
         (err == ERR_NOT_FOUND && c->kind == STORE_BOT_DELETE);
@@ -349,6 +441,7 @@ static enum err execute(struct store *s, const struct store_command *c, uint64_t
     case STORE_BOT_WANT:
         return store_bot_want(s, target->user_id, target->bot_id, target->running, target->now_ms);
     case STORE_BOT_TOTALS: return store_bot_totals(s, &c->totals);
+    case STORE_RUN: return store_run(s, c->run.run, c->run.arg);
     }
     check_failed("a command of a kind that exists", __FILE__, __LINE__);
 }
@@ -361,11 +454,16 @@ static void answer(struct store_thread *t, uint32_t count)
         const uint8_t kind = t->batch[i].kind;
         if (kind == STORE_BOT_INSERT || kind == STORE_BOT_UPDATE) free(t->batch[i].bot);
         if (t->results[i].err) refused++;
-        const bool pushed = ring_push(&t->acks, &t->results[i]);
+        const bool pushed = ring_push(&t->senders[i]->acks, &t->results[i]);
         CHECK(pushed);
+        t->senders[i]->acked = true;
     }
     atomic_fetch_add_explicit(&t->batches, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&t->done, count, memory_order_relaxed);
     atomic_fetch_add_explicit(&t->refused, refused, memory_order_relaxed);
-    if (t->wake) t->wake(t->user);
+    for (uint32_t i = 0; i < count; i++) {
+        struct store_client *c = t->senders[i];
+        if (c->acked && c->wake) c->wake(c->user);
+        c->acked = false;
+    }
 }
