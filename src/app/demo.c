@@ -9,14 +9,16 @@
 
 enum { DEMO_BOTS = 3 };
 
+/* Candles of a second, so that there is something to see at once, and little money a trade: each pays
+ * its fees, and a rule that trades this often on a random walk loses about them. */
 static const struct {
     const char *name, *symbol, *strategy, *params;
 } demos[DEMO_BOTS] = {
     {"BTC trend", "BTCUSDT", "ema_cross", "{\"ema_fast\":3,\"ema_slow\":8}"},
     {"ETH reversal", "ETHUSDT", "rsi",
-     "{\"rsi_period\":5,\"rsi_oversold\":40,\"rsi_overbought\":60}"},
+     "{\"rsi_period\":7,\"rsi_oversold\":35,\"rsi_overbought\":65}"},
     {"SOL trend with RSI", "SOLUSDT", "ema_rsi",
-     "{\"ema_fast\":3,\"ema_slow\":8,\"rsi_period\":5,\"rsi_overbought\":80,\"rsi_oversold\":20,"
+     "{\"ema_fast\":8,\"ema_slow\":21,\"rsi_period\":7,\"rsi_overbought\":80,\"rsi_oversold\":20,"
      "\"rule\":\"state\"}"},
 };
 
@@ -97,7 +99,7 @@ static void make_bot(unsigned i)
         .capital = {INT64_C(1000000000000)}, /* 10,000 USDT */
         .sizing_kind = SIZING_PERCENT,
         .sizing_scale = 6,
-        .sizing_value = PPM / 10,
+        .sizing_value = PPM / 50,
         .risk = {.stop_loss_ppm = 5000, .take_profit_ppm = 15000, .trailing_ppm = 3000},
         .running = false,
     };
