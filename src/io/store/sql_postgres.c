@@ -565,7 +565,7 @@ static enum err read_xid(struct postgres *p, char xid[XID_SIZE])
     if (!err) err = sql_next(st, &more);
     if (err) return err;
     const struct slice text = sql_column_text(st, 0);
-    const bool fits = slice_copy(text, xid, XID_SIZE);
+    const bool fits = !text.data || slice_copy(text, xid, XID_SIZE);
     CHECK(fits);
     sql_reset(st);
     return OK;

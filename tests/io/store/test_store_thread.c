@@ -91,7 +91,7 @@ static struct store_command placed(uint64_t id, uint64_t bot)
 
 static void test_store_thread__thousands_of_commands_in_few_commits(void **state)
 {
-    const struct fixture *f = *state;
+    const struct fixture *f = fixture_of(state);
     struct harness h;
     start(&h, f, SLOTS);
     const uint64_t bot = insert_bot(&h);
@@ -115,7 +115,7 @@ static void test_store_thread__thousands_of_commands_in_few_commits(void **state
 
 static void test_store_thread__full_ring_refuses(void **state)
 {
-    const struct fixture *f = *state;
+    const struct fixture *f = fixture_of(state);
     struct harness h;
     start(&h, f, 2);
     for (int round = 0; round < 50; round++) {
@@ -135,7 +135,7 @@ static void test_store_thread__full_ring_refuses(void **state)
 
 static void test_store_thread__bad_command_does_not_take_others_with_it(void **state)
 {
-    const struct fixture *f = *state;
+    const struct fixture *f = fixture_of(state);
     struct harness h;
     start(&h, f, SLOTS);
     const uint64_t bot = insert_bot(&h);
@@ -158,7 +158,7 @@ static void test_store_thread__bad_command_does_not_take_others_with_it(void **s
 
 static void test_store_thread__stop_carries_out_what_waits(void **state)
 {
-    const struct fixture *f = *state;
+    const struct fixture *f = fixture_of(state);
     struct harness h;
     start(&h, f, SLOTS);
     const uint64_t bot = insert_bot(&h);
@@ -180,7 +180,7 @@ static void test_store_thread__stop_carries_out_what_waits(void **state)
 
 static void test_store_thread__every_kind_of_command(void **state)
 {
-    const struct fixture *f = *state;
+    const struct fixture *f = fixture_of(state);
     struct harness h;
     start(&h, f, SLOTS);
     const uint64_t bot = insert_bot(&h);
@@ -229,7 +229,7 @@ static void await_trouble(const struct harness *h, enum err want)
  * knows: each is done once, and acked once as done. */
 static void test_store_thread__failed_sync_is_found_out_about_and_nothing_is_lost(void **state)
 {
-    const struct fixture *f = *state;
+    const struct fixture *f = fixture_of(state);
     fault_vfs_install();
     struct harness h;
     start(&h, f, SLOTS);
@@ -263,7 +263,7 @@ static void test_store_thread__failed_sync_is_found_out_about_and_nothing_is_los
 
 static void test_store_thread__full_disk_loses_nothing_and_passes(void **state)
 {
-    const struct fixture *f = *state;
+    const struct fixture *f = fixture_of(state);
     fault_vfs_install();
     struct harness h;
     start(&h, f, SLOTS);
@@ -283,7 +283,7 @@ static void test_store_thread__full_disk_loses_nothing_and_passes(void **state)
 
 static void test_store_thread__stop_does_not_wait_for_a_broken_disk(void **state)
 {
-    const struct fixture *f = *state;
+    const struct fixture *f = fixture_of(state);
     fault_vfs_install();
     struct harness h;
     start(&h, f, SLOTS);
@@ -306,7 +306,7 @@ static int work_under_a_size_limit(const struct fixture *f)
     if (getrlimit(RLIMIT_FSIZE, &limit)) return 2;
     struct store *store = NULL;
     struct store_thread *thread = NULL;
-    if (store_open(f->path, NOW_MS, &store)) return 3;
+    if (store_open(f->url, NOW_MS, &store)) return 3;
     const struct store_thread_options options = {.store = store, .slot_count = SLOTS};
     if (store_thread_start(&options, &thread)) return 4;
     struct store_command c = insert_command();
@@ -336,7 +336,7 @@ static int work_under_a_size_limit(const struct fixture *f)
 
 static void test_store_thread__files_that_may_not_grow_lose_nothing(void **state)
 {
-    const struct fixture *f = *state;
+    const struct fixture *f = fixture_of(state);
     const pid_t child = fork();
     if (child == 0) _exit(work_under_a_size_limit(f));
     int status = -1;
@@ -347,20 +347,18 @@ static void test_store_thread__files_that_may_not_grow_lose_nothing(void **state
     assert_int_equal(query_i64(f, "SELECT count(*) FROM bots"), 1);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_store_thread__thousands_of_commands_in_few_commits),
-        TEST(test_store_thread__full_ring_refuses),
-        TEST(test_store_thread__bad_command_does_not_take_others_with_it),
-        TEST(test_store_thread__stop_carries_out_what_waits),
-        TEST(test_store_thread__every_kind_of_command),
-        TEST(test_store_thread__failed_sync_is_found_out_about_and_nothing_is_lost),
-        TEST(test_store_thread__full_disk_loses_nothing_and_passes),
-        TEST(test_store_thread__stop_does_not_wait_for_a_broken_disk),
-        TEST(test_store_thread__files_that_may_not_grow_lose_nothing),
+        ON_BOTH(test_store_thread__thousands_of_commands_in_few_commits),
+        ON_BOTH(test_store_thread__full_ring_refuses),
+        ON_BOTH(test_store_thread__bad_command_does_not_take_others_with_it),
+        ON_BOTH(test_store_thread__stop_carries_out_what_waits),
+        ON_BOTH(test_store_thread__every_kind_of_command),
+        ON_SQLITE(test_store_thread__failed_sync_is_found_out_about_and_nothing_is_lost),
+        ON_SQLITE(test_store_thread__full_disk_loses_nothing_and_passes),
+        ON_SQLITE(test_store_thread__stop_does_not_wait_for_a_broken_disk),
+        ON_SQLITE(test_store_thread__files_that_may_not_grow_lose_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
