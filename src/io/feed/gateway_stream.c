@@ -19,7 +19,7 @@ static void on_execution(struct gateway *g, const struct instrument *rules,
                          const struct binance_execution *execution);
 
 static const struct ws_handler ws_handler = {
-    .on_open = on_open, .on_message = on_message, .on_close = on_close};
+    .on_open = on_open, .on_message = on_message, .on_end = on_close, .on_close = on_close};
 
 uint64_t gateway_stream_due(struct gateway *g)
 {

@@ -19,7 +19,7 @@ static void on_message(struct ws *ws, enum ws_opcode opcode, struct slice messag
 static void on_close(struct ws *ws, uint16_t code, struct slice reason, enum err err);
 
 static const struct ws_handler ws_handler = {
-    .on_open = on_open, .on_message = on_message, .on_close = on_close};
+    .on_open = on_open, .on_message = on_message, .on_end = on_close, .on_close = on_close};
 
 enum err market_session_open(uv_loop_t *loop, const struct market_session_options *options,
                              struct market_session **out)

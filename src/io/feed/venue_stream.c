@@ -70,6 +70,7 @@ void venue_stream_closed(struct venue_stream *s, uint16_t code, struct slice rea
     else
         snprintf(out, VENUE_STREAM_REASON_SIZE, "the venue closed: %u %.*s", code, (int)reason.size,
                  reason.data ? reason.data : "");
+    ws_set_handler(s->ws, NULL, NULL);
     s->ws = NULL;
     if (refusal.status != 0)
         venue_rest_on_refused_dial(s->rest, refusal.status, refusal.retry_after_s);

@@ -7,7 +7,7 @@
  * the REST line, so that it binds everything that this process asks of the venue.
  *
  * The owner sets its own ws_handler and reads and sends by `ws` directly; it calls
- * venue_stream_closed first in its on_close and venue_stream_drop to give a connection up. After
+ * venue_stream_closed first in its on_end and on_close and venue_stream_drop to give a connection up. After
  * either it dials when venue_stream_dial_at has come. Thread: that of the loop. */
 #ifndef IO_FEED_VENUE_STREAM_H
 #define IO_FEED_VENUE_STREAM_H
@@ -61,7 +61,8 @@ enum err venue_stream_dial(struct venue_stream *s, const struct ws_options *opti
                            const struct ws_handler *handler, void *user) ERR_MUST_USE;
 /* on_open came. */
 void venue_stream_opened(struct venue_stream *s);
-/* on_close came: writes the cause for people, and heeds a refusal. */
+/* on_end or on_close came: lets go of the connection, writes the cause for people, and heeds a
+ * refusal. */
 void venue_stream_closed(struct venue_stream *s, uint16_t code, struct slice reason, enum err err,
                          char out[VENUE_STREAM_REASON_SIZE]);
 /* The connection, if there is one, is of no use any more: plans the next dial. */

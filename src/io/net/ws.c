@@ -72,6 +72,7 @@ static enum err frame_send(struct ws *w, enum ws_opcode opcode, struct slice pay
 static const unsigned char *mask_next(struct client *client);
 static void close_frame_send(struct ws *w, uint16_t code, struct slice reason);
 static void fail(struct ws *w, uint16_t code, enum err err);
+static void end(struct ws *w, bool was_open);
 static void drop(struct ws *w, enum err err, const char *text);
 static void result_set(struct ws *w, uint16_t code, enum err err, struct slice text);
 static void buffer_shrink(struct buffer *b);
@@ -425,11 +426,10 @@ static void ping_take(struct ws *w, struct slice payload)
 
 static void close_take(struct ws *w, const struct ws_event *event)
 {
+    const bool was_open = w->state == OPEN;
     result_set(w, event->code, OK, event->payload);
-    if (w->state == OPEN) close_frame_send(w, event->code, (struct slice){0});
-    w->state = ENDING;
-    uv_timer_stop(&w->timer);
-    conn_close(w->conn);
+    if (was_open) close_frame_send(w, event->code, (struct slice){0});
+    end(w, was_open);
 }
 
 static void message_take(struct ws *w, const struct ws_event *event)
@@ -508,10 +508,18 @@ static void fail(struct ws *w, uint16_t code, enum err err)
 {
     const struct slice text = slice_of(err_text());
     result_set(w, code, err, text);
-    if (w->state == OPEN) close_frame_send(w, code, slice_of(w->result_text));
+    const bool was_open = w->state == OPEN;
+    if (was_open) close_frame_send(w, code, slice_of(w->result_text));
+    end(w, was_open);
+}
+
+static void end(struct ws *w, bool was_open)
+{
     w->state = ENDING;
     uv_timer_stop(&w->timer);
     conn_close(w->conn);
+    if (was_open && w->handler && w->handler->on_end)
+        w->handler->on_end(w, w->result_code, slice_of(w->result_text), w->result_err);
 }
 
 static void drop(struct ws *w, enum err err, const char *text)

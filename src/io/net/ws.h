@@ -11,6 +11,8 @@
  *   exchanged, `code` and `reason` are the peer's (WS_CODE_NONE: it gave none). Otherwise reason is
  *   the cause for people, and code is what we closed with (1002, 1007, 1008, 1009, 1011) after an
  *   error of the peer, else WS_CODE_ABNORMAL. It is good during the call.
+ * - on_end: the peer said goodbye or broke a rule, so nothing comes any more; on_close will say the
+ *   same when the connection is gone, which may take until CONN_FLUSH_STALL_MS have passed.
  * - They run from the loop only, never inside a call of yours into this module. After ws_close or
  *   ws_abort no on_message, on_ping and on_pong comes, only on_close.
  *
@@ -55,6 +57,8 @@ struct ws_handler {
     void (*on_message)(struct ws *w, enum ws_opcode opcode, struct slice message);
     void (*on_ping)(struct ws *w, struct slice payload); /* may be NULL; the pong is sent already */
     void (*on_pong)(struct ws *w, struct slice payload); /* may be NULL */
+    /* may be NULL */
+    void (*on_end)(struct ws *w, uint16_t code, struct slice reason, enum err err);
     void (*on_close)(struct ws *w, uint16_t code, struct slice reason, enum err err);
 };
 

@@ -31,6 +31,7 @@ static void on_event(void *user, struct event *event)
         }
         break;
     case EVENT_FEED:
+        f->is_live = event->feed == FEED_LIVE;
         if (!f->is_quiet)
             buffer_append_text(&f->log, event->feed == FEED_LIVE ? "live\n" : "stale\n");
         break;
@@ -44,6 +45,8 @@ static void on_event(void *user, struct event *event)
         break;
     default: fail_msg("an event of kind %u", event->kind);
     }
+    if (f->on_book && (event->kind == EVENT_BOOK || event->kind == EVENT_FEED))
+        f->on_book(f, event);
     if (f->close_at > 0 && f->event_count == f->close_at) {
         market_session_close(f->session);
         f->session = NULL;

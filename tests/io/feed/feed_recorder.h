@@ -16,7 +16,11 @@ struct feed_recorder {
     struct market_session *session;
     struct buffer
         log; /* "snap 13\n", "delta 14\n", "live\n", "stale\n", "print 5\n", "candle 1m 60000\n" */
-    bool is_quiet;          /* books only, no log */
+    bool is_quiet; /* books only, no log */
+    bool is_live;  /* as the newest EVENT_FEED of any instrument says */
+    /* After each event about a book or its feed; may be NULL. */
+    void (*on_book)(struct feed_recorder *f, const struct event *event);
+    void *user;
     unsigned symbols_count; /* calls of on_symbols */
     unsigned event_count;
     unsigned close_at; /* closes the session inside the n-th event; 0: never */

@@ -222,6 +222,39 @@ static void test_session__shutdown_frame_reconnects(void **state)
     recorder_deinit(&f);
 }
 
+static bool has_deaf(const struct feed_recorder *f)
+{
+    return f->venue.deaf != NULL;
+}
+
+/* The venue's goodbye ends the stream; that the connection behind it lingers, because the venue does
+ * not close its side, is of no interest. Found by test_market_faults. */
+static void test_session__goodbye_makes_stale_before_the_connection_is_gone(void **state)
+{
+    (void)state;
+    static const char delta[] = "{\"e\":\"depthUpdate\",\"E\":1,\"s\":\"BTCUSDT\",\"U\":11,"
+                                "\"u\":11,\"b\":[[\"100.00\",\"1.0\"]],\"a\":[]}";
+    static const char head[] = {(char)0x81, sizeof delta - 1};
+    struct feed_recorder f;
+    recorder_init(&f, &quick);
+    f.venue.is_deaf = true;
+    script_always(&f.venue, "GET /api/v3/depth", 200, snapshot(11));
+    const struct instrument rules = script_instrument(3);
+    assert_int_equal(market_session_watch(f.session, &rules), OK);
+    recorder_run(&f, has_deaf);
+    f.venue.is_deaf = false;
+    assert_int_equal(conn_write(f.venue.deaf, (struct slice){head, 2}), OK);
+    assert_int_equal(conn_write(f.venue.deaf, SLICE(delta)), OK);
+    recorder_expect(&f, "snap 11\nlive\n");
+    conn_pause(f.venue.deaf);
+    const uint64_t start = uv_now(&f.loop);
+    assert_int_equal(conn_write(f.venue.deaf, SLICE("\x88\x02\x03\xe9")), OK);
+    recorder_expect(&f, "stale\n");
+    assert_true(uv_now(&f.loop) - start < CONN_LINGER_MS);
+    recorder_expect(&f, "snap 11\nlive\n");
+    recorder_deinit(&f);
+}
+
 /* A snapshot that was asked for on a connection that is gone must not join the new stream. */
 static void test_session__snapshot_of_a_lost_connection_is_not_used(void **state)
 {
@@ -627,6 +660,7 @@ int main(void)
         cmocka_unit_test(test_session__malformed_delta_shows_as_a_gap),
         cmocka_unit_test(test_session__reconnects_and_subscribes_to_all_again),
         cmocka_unit_test(test_session__shutdown_frame_reconnects),
+        cmocka_unit_test(test_session__goodbye_makes_stale_before_the_connection_is_gone),
         cmocka_unit_test(test_session__snapshot_of_a_lost_connection_is_not_used),
         cmocka_unit_test(test_session__refused_handshakes_are_tried_for_ever),
         cmocka_unit_test(test_session__silence_is_a_hang),

@@ -103,6 +103,13 @@ void script_always(struct venue_script *v, const char *route, int status, const 
                            .route = route, .status = status, .body = (char *)body, .stays = true});
 }
 
+void script_forget(struct venue_script *v)
+{
+    for (unsigned i = 0; i < v->asked_count; i++) free(v->asked[i]);
+    v->asked_count = 0;
+    buffer_clear(&v->heard);
+}
+
 static bool begins(const char *text, const char *start)
 {
     return strncmp(text, start, strlen(start)) == 0;
@@ -164,6 +171,7 @@ static void on_stream_message(struct ws *w, enum ws_opcode opcode, struct slice 
     struct venue_script *v = ws_user(w);
     (void)opcode;
     v->message_count++;
+    v->stream_messages++;
     buffer_append(&v->heard, message.data, message.size);
     buffer_append_char(&v->heard, '\n');
     if (v->refuses)
@@ -265,6 +273,7 @@ static bool accept_socket(struct venue_script *v, const struct http_request *req
     } else if (is_stream) {
         script_cut(v);
         v->stream_count++;
+        v->stream_messages = 0;
         assert_int_equal(
             ws_accept(request, reply, &(struct ws_options){0}, &stream_handler, v, &v->stream), OK);
     } else {

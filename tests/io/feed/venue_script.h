@@ -49,6 +49,7 @@ struct venue_script {
     struct buffer heard;               /* messages on the stream, a line each */
     struct buffer heard_user;
     unsigned message_count;
+    unsigned stream_messages; /* of them, those of the newest connection */
     bool is_deaf; /* takes the stream's handshake and then says nothing, pongs neither */
     struct conn *deaf;
     bool refuses;             /* SUBSCRIBE is answered by an error */
@@ -71,6 +72,9 @@ void script_always(struct venue_script *v, const char *route, int status, const 
 unsigned script_count(const struct venue_script *v, const char *start);
 /* The newest request that began so; "" when there was none. */
 const char *script_last(const struct venue_script *v, const char *start);
+
+/* Forgets what was asked so far: a long test asks more than SCRIPT_ASKED_MAX times. */
+void script_forget(struct venue_script *v);
 
 void script_send(struct venue_script *v, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
