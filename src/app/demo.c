@@ -9,8 +9,8 @@
 
 enum { DEMO_BOTS = 3 };
 
-/* Candles of a second, so that there is something to see at once, and little money a trade: each pays
- * its fees, and a rule that trades this often on a random walk loses about them. */
+/* Candles of a second, so that there is something to see at once, and little money a trade: each
+ * pays its fees, and a rule that trades this often on a random walk loses about them. */
 static const struct {
     const char *name, *symbol, *strategy, *params;
 } demos[DEMO_BOTS] = {

@@ -11,10 +11,10 @@
  * again. A missing candle is fetched by REST before the next one is told. Frames that cannot be
  * read are counted, sampled into the log and dropped; a dropped depth frame shows as a gap.
  *
- * Reconnects for ever, as venue_stream.h says; while the venue forbids it, which venue_rest.h knows,
- * the session is DOWN and does not dial. Silence of SILENCE_MS on a connection with
- * streams is a hang: STALE, then a new connection. Half-way a ping is sent, so that a quiet market
- * is not taken for a hang; but MARKET_DATA_SILENCE_MS without any message is one even so.
+ * Reconnects for ever, as venue_stream.h says; while the venue forbids it, which venue_rest.h
+ * knows, the session is DOWN and does not dial. Silence of SILENCE_MS on a connection with streams
+ * is a hang: STALE, then a new connection. Half-way a ping is sent, so that a quiet market is not
+ * taken for a hang; but MARKET_DATA_SILENCE_MS without any message is one even so.
  *
  * Thread: that of the loop. */
 #ifndef IO_FEED_MARKET_SESSION_H

@@ -7,8 +7,8 @@
  * the REST line, so that it binds everything that this process asks of the venue.
  *
  * The owner sets its own ws_handler and reads and sends by `ws` directly; it calls
- * venue_stream_closed first in its on_end and on_close and venue_stream_drop to give a connection up. After
- * either it dials when venue_stream_dial_at has come. Thread: that of the loop. */
+ * venue_stream_closed first in its on_end and on_close and venue_stream_drop to give a connection
+ * up. After either it dials when venue_stream_dial_at has come. Thread: that of the loop. */
 #ifndef IO_FEED_VENUE_STREAM_H
 #define IO_FEED_VENUE_STREAM_H
 

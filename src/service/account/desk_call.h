@@ -1,9 +1,9 @@
 /* One call at an account desk, from request to answer: what accounts_entry.c and accounts_self.c
  * (the calls) share with desk.c (the machinery).
  *
- *     desk_call_new --> desk_call_hash / desk_call_check --> next(call)          a password, on the pool's threads
- *              --> desk_call_change(call, apply)                       durable, with its audit entry
- *              --> the directory learns of it --> desk_call_answer     exactly once
+ *     desk_call_new --> desk_call_hash / desk_call_check --> next  a password, on the pool
+ *                   --> desk_call_change                           durable, with its audit entry
+ *                   --> the directory learns of it --> desk_call_answer      exactly once
  *
  * A call refuses at any point with desk_call_refuse. */
 #ifndef SERVICE_ACCOUNT_DESK_CALL_H

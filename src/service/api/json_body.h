@@ -1,8 +1,9 @@
 /* A request's body into a JSON object, strictly, or what is wrong with it and where.
  *
  * One object in UTF-8, nested no deeper than JSON_BODY_DEPTH_MAX, no name twice in an object, no
- * U+0000, numbers within 64 bits or a double. Faults name the field by its path: "risk.trailing_pct",
- * "symbols[2]", "body" for the whole. Pure. Source: RFC 8259; jansson parses. */
+ * U+0000, numbers within 64 bits or a double. Faults name the field by its path:
+ * "risk.trailing_pct", "symbols[2]", "body" for the whole. Pure. Source: RFC 8259; jansson
+ * parses. */
 #ifndef SERVICE_API_JSON_BODY_H
 #define SERVICE_API_JSON_BODY_H
 

@@ -1,5 +1,5 @@
-/* Random faults against a market session: the book that it tells is the venue's, as of the id that it
- * claims, or it is marked stale; and once the faults end it catches up.
+/* Random faults against a market session: the book that it tells is the venue's, as of the id that
+ * it claims, or it is marked stale; and once the faults end it catches up.
  *
  * The venue is a naive model: a book of few prices, one level changed with each update id, and all
  * states by their ids. A seed is an episode on a session that goes on: frames are lost, held back,

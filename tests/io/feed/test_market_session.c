@@ -227,8 +227,8 @@ static bool has_deaf(const struct feed_recorder *f)
     return f->venue.deaf != NULL;
 }
 
-/* The venue's goodbye ends the stream; that the connection behind it lingers, because the venue does
- * not close its side, is of no interest. Found by test_market_faults. */
+/* The venue's goodbye ends the stream; that the connection behind it lingers, because the venue
+ * does not close its side, is of no interest. Found by test_market_faults. */
 static void test_session__goodbye_makes_stale_before_the_connection_is_gone(void **state)
 {
     (void)state;

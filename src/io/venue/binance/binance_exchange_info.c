@@ -1,7 +1,7 @@
 /* GET exchangeInfo: the list of symbols with their filters.
  *
- * Quantities are counted finer than in lots, because the book and our fills may be: orders that were
- * placed when the step was smaller stay, and trade in its parts.
+ * Quantities are counted finer than in lots, because the book and our fills may be: orders that
+ * were placed when the step was smaller stay, and trade in its parts.
  *
  * A filter's decimals can only be read once the scales are known, and the tick and step that say
  * the scales may come anywhere in the list; so a symbol's filters are kept as raw slices and read
