@@ -68,6 +68,16 @@ enum err migrate(struct sql *db, const struct migration *list, uint32_t count, i
     return err;
 }
 
+enum err migrate_check(struct sql *db, const struct migration *list, uint32_t count)
+{
+    uint32_t applied = 0;
+    bool ours = false;
+    enum err err = is_ours(db, &ours);
+    if (!err && ours) err = check_applied(db, list, count, &applied);
+    if (err || applied == count) return err;
+    return err_set(ERR_UNSUPPORTED, "the database has version %u of %u", applied, count);
+}
+
 /* Makes an empty database ours, and refuses one that somebody else filled. */
 static enum err claim(struct sql *db)
 {

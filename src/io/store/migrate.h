@@ -47,5 +47,8 @@ extern const uint32_t migrations_count;
  * naming the migration. */
 enum err migrate(struct sql *db, const struct migration *list, uint32_t count,
                  int64_t now_ms) ERR_MUST_USE;
+/* For a connection that is not the writer: changes nothing. Errors as of migrate, and
+ * ERR_UNSUPPORTED where something is missing. */
+enum err migrate_check(struct sql *db, const struct migration *list, uint32_t count) ERR_MUST_USE;
 
 #endif

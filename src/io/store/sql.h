@@ -56,8 +56,10 @@
 enum sql_kind { SQL_SQLITE, SQL_POSTGRES };
 
 /* SQL_WRITE: the one writer of the database; a second one is refused with ERR_EXISTS, naming the
- * first. On SQLite it makes the file. SQL_READ cannot write. */
-enum sql_access { SQL_READ, SQL_WRITE };
+ * first. On SQLite it makes the file. SQL_READ cannot write. SQL_BESIDE writes beside the writer,
+ * one transaction at a time, and never makes a file: for commands that change accounts while a
+ * server runs. What the writer keeps in memory (orders, bots) must not be changed by it. */
+enum sql_access { SQL_READ, SQL_WRITE, SQL_BESIDE };
 
 enum sql_pace { SQL_EXACT, SQL_DEFERRED };
 

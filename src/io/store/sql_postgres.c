@@ -365,9 +365,8 @@ static enum err postgres_begin(struct sql *db, enum sql_pace pace)
     p->failure = OK;
     enum err err = ready(p);
     if (!err) {
-        err = queue_text(p, p->access == SQL_WRITE
-                                ? "BEGIN"
-                                : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        err = queue_text(
+            p, p->access == SQL_READ ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN");
     }
     p->in_transaction = !err;
     p->deferred = pace == SQL_DEFERRED;

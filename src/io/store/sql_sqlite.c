@@ -90,9 +90,13 @@ static enum err lock_path(struct file_lock *lock, const char *path)
 
 static enum err open_file(struct sqlite *s, const char *path)
 {
-    const int flags =
-        s->access == SQL_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-    if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) return OK;
+    static const int flags[] = {
+        [SQL_READ] = SQLITE_OPEN_READONLY,
+        [SQL_WRITE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+        [SQL_BESIDE] = SQLITE_OPEN_READWRITE,
+    };
+    const int flag = flags[s->access] | SQLITE_OPEN_NOMUTEX;
+    if (sqlite3_open_v2(path, &s->db, flag, NULL) == SQLITE_OK) return OK;
     return s->db ? error_of(s->db) : err_set(ERR_NO_MEMORY, "out of memory");
 }
 
@@ -222,7 +226,7 @@ static const char *sqlite_column_name(struct sql_statement *st, int column)
 static enum err sqlite_begin(struct sql *db, enum sql_pace pace)
 {
     (void)pace;
-    return run_text(db, sqlite_of(db)->access == SQL_WRITE ? "BEGIN IMMEDIATE" : "BEGIN");
+    return run_text(db, sqlite_of(db)->access == SQL_READ ? "BEGIN" : "BEGIN IMMEDIATE");
 }
 
 static enum err sqlite_set_pace(struct sql *db, enum sql_pace pace)

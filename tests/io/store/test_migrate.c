@@ -64,6 +64,21 @@ static void test_migrate__newer_database_is_refused(void **state)
     assert_err(migrate_file(f, two, 1), ERR_UNSUPPORTED, "newer TradeBot: it has migration 0002");
 }
 
+static void test_migrate__check_tells_and_changes_nothing(void **state)
+{
+    const struct fixture *f = fixture_of(state);
+    struct sql *db = open_db(f);
+    assert_err(migrate_check(db, two, 2), ERR_UNSUPPORTED, "version 0 of 2");
+    sql_close(db);
+    assert_ok(migrate_file(f, two, 1));
+    db = open_db(f);
+    assert_err(migrate_check(db, two, 2), ERR_UNSUPPORTED, "version 1 of 2");
+    assert_ok(migrate_check(db, two, 1));
+    assert_int_equal(migrate_check(db, changed, 1), ERR_INVALID);
+    sql_close(db);
+    assert_int_equal(query_i64(f, "SELECT count(*) FROM migrations"), 1);
+}
+
 static void test_migrate__foreign_database_is_refused(void **state)
 {
     const struct fixture *f = fixture_of(state);
@@ -130,6 +145,7 @@ int main(void)
         ON_BOTH(test_migrate__from_empty_and_step_by_step),
         ON_BOTH(test_migrate__changed_content_is_refused),
         ON_BOTH(test_migrate__newer_database_is_refused),
+        ON_BOTH(test_migrate__check_tells_and_changes_nothing),
         ON_BOTH(test_migrate__foreign_database_is_refused),
         ON_BOTH(test_migrate__failing_statement_leaves_the_old_state),
         ON_SQLITE(test_migrate__killed_at_any_write_opens_again),

@@ -267,6 +267,35 @@ static void test_sql__second_writer_is_refused_until_the_first_is_gone(void **st
     sql_close(open_sql(f));
 }
 
+static void test_sql__one_beside_the_writer_writes_and_waits_for_its_turn(void **state)
+{
+    const struct fixture *f = fixture_of(state);
+    struct sql *db = open_things(f), *beside = NULL;
+    assert_ok(sql_open(f->url, SQL_BESIDE, TIMEOUT_MS, &beside));
+    assert_ok(sql_begin(beside, SQL_EXACT));
+    assert_ok(put_piece(beside, 1, "one"));
+    assert_int_equal(count(db), 0);
+    assert_ok(sql_commit(beside));
+    assert_int_equal(count(db), 1);
+    assert_ok(sql_begin(db, SQL_EXACT));
+    assert_ok(rename_thing(db, 1, "mine"));
+    enum err err = sql_begin(beside, SQL_EXACT); /* SQLite waits here, PostgreSQL at the row */
+    if (!err) err = rename_thing(beside, 1, "theirs");
+    assert_int_equal(err, ERR_TIMEOUT);
+    sql_rollback(beside);
+    assert_ok(sql_commit(db));
+    sql_close(beside);
+    sql_close(db);
+}
+
+static void test_sql__one_beside_the_writer_makes_no_file(void **state)
+{
+    const struct fixture *f = fixture_of(state);
+    struct sql *db = NULL;
+    assert_err(sql_open(f->url, SQL_BESIDE, TIMEOUT_MS, &db), ERR_IO, "unable to open");
+    assert_int_not_equal(access(f->path, F_OK), 0);
+}
+
 static void test_sql__writer_that_was_killed_frees_the_database(void **state)
 {
     const struct fixture *f = fixture_of(state);
@@ -411,6 +440,8 @@ int main(void)
         ON_BOTH(test_sql__deferred_refusal_commits_nothing),
         ON_BOTH(test_sql__reader_cannot_write),
         ON_BOTH(test_sql__second_writer_is_refused_until_the_first_is_gone),
+        ON_BOTH(test_sql__one_beside_the_writer_writes_and_waits_for_its_turn),
+        ON_SQLITE(test_sql__one_beside_the_writer_makes_no_file),
         ON_BOTH(test_sql__writer_that_was_killed_frees_the_database),
         ON_BOTH(test_sql__slow_query_ends_at_the_deadline),
         ON_SQLITE(test_sql__addresses),
