@@ -2,12 +2,12 @@
  *
  * Without Redis the limiter in memory answers at once. With Redis it is asked, and its answer comes
  * later; where it cannot be asked or does not answer in time, the limiter in memory answers at once
- * with a share of GUARD_SHARE_PERCENT of N: nothing is let through uncounted, and nobody waits for a
- * Redis that is gone. Both count exactly and on their own, so k instances accept at most
+ * with a share of GUARD_SHARE_PERCENT of N: nothing is let through uncounted, and nobody waits for
+ * a Redis that is gone. Both count exactly and on their own, so k instances accept at most
  * N + k * share of a key in any span of T, however often Redis comes and goes.
  *
- * guard_limits is shared by all threads; each has its own guard, on its loop, with its own client of
- * Redis. Closing: the client first, whose waiting questions are then answered locally, then the
+ * guard_limits is shared by all threads; each has its own guard, on its loop, with its own client
+ * of Redis. Closing: the client first, whose waiting questions are then answered locally, then the
  * guard, then the limits. */
 #ifndef IO_GUARD_GUARD_H
 #define IO_GUARD_GUARD_H

@@ -1,5 +1,5 @@
-/* One rate limit counted on a Redis server, so that several instances count together: the meaning of
- * limit.h, one script call a question.
+/* One rate limit counted on a Redis server, so that several instances count together: the meaning
+ * of limit.h, one script call a question.
  *
  * A key `rl:<limit>:<key>` holds the same ring of sub-windows as an entry in memory. It is read,
  * judged and written by one Lua script, which nothing interrupts: instances at the same time never
@@ -7,8 +7,8 @@
  *
  * Time is the server's, so callers' clocks do not matter. Where the server's clock steps back it
  * counts as standing still, and for a step of more than T all that counts does so as if accepted at
- * that moment: no token comes back early, and nobody waits longer than 2 T. A step forward cannot be
- * told from time that passed: it costs at most one window, as does a server that lost its data. A
+ * that moment: no token comes back early, and nobody waits longer than 2 T. A step forward cannot
+ * be told from time that passed: it costs at most one window, as does a server that lost its data. A
  * value that is not ours counts as lost.
  *
  * The server needs to let us use EVALSHA, SCRIPT LOAD, TIME, GET, SET and DEL on `rl:*`. Thread:
