@@ -123,6 +123,8 @@ static void trader_free(struct trader *t)
     free(t->outbox.items);
     free(t->unsent);
     free(t->early);
+    for (unsigned i = 0; i < TRADER_INSTRUMENTS_MAX; i++)
+        for (unsigned k = 0; k < TIMEFRAME_COUNT; k++) free(t->recent[i][k]);
     explicit_bzero(t, sizeof *t); /* a key may have passed through */
     free(t);
 }

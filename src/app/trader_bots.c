@@ -299,6 +299,26 @@ static void one_restored(struct trader *t, const struct errand *errand)
     if (!t->stopping) trader_early_due(t);
 }
 
+/* What closed between the history's making and now; the engine leaves out what it knows. */
+static void tell_recent(struct trader *t, const struct bot_config *config, uint16_t instrument)
+{
+    const struct recent *r = t->recent[instrument][config->timeframe];
+    if (!r) return;
+    const uint64_t kept =
+        r->count < TRADER_RECENT_CANDLES ? r->count : (uint64_t)TRADER_RECENT_CANDLES;
+    for (uint64_t i = r->count - kept; i < r->count; i++) {
+        struct event event = {
+            .kind = EVENT_CANDLE,
+            .instrument = instrument,
+            .candle = {.timeframe = config->timeframe,
+                       .history = true,
+                       .bot_id = config->id,
+                       .candle = r->candles[i % TRADER_RECENT_CANDLES]},
+        };
+        trader_event(t, &event);
+    }
+}
+
 /* Everything is there: into the engine. */
 static void seat_bot(struct trader *t, struct errand *errand)
 {
@@ -318,6 +338,8 @@ static void seat_bot(struct trader *t, struct errand *errand)
         errand->history[i].candle.bot_id = config->id;
         trader_event(t, &errand->history[i]);
     }
+    for (unsigned i = 0; i < config->symbol_count; i++)
+        tell_recent(t, config, config->instruments[i]);
     if (errand->restored)
         steer_restored(t, errand->restored);
     else

@@ -37,8 +37,9 @@ enum {
     TRADER_ENTRY_AGE_MS = 5000,
     TRADER_TICK_MS = 50,
     TRADER_STATUS_MS = 1000,
-    TRADER_WARM_UP_EXTRA = 50, /* candles of history beyond a strategy's own warm-up */
-    TRADER_PATIENCE_MS = 5000, /* of a person, for a venue that does not answer */
+    TRADER_RECENT_CANDLES = 64, /* that came while a bot's history was fetched: of the newest */
+    TRADER_WARM_UP_EXTRA = 50,  /* candles of history beyond a strategy's own warm-up */
+    TRADER_PATIENCE_MS = 5000,  /* of a person, for a venue that does not answer */
 };
 
 /* One venue as the trader reaches it. */
@@ -54,6 +55,12 @@ struct line {
     bool symbols_known;
     uint32_t restoring;      /* bots of this venue that are on their way into the engine */
     struct waiting *waiting; /* for symbols_known */
+};
+
+/* The newest closed candles of one series, as they were told to the engine. */
+struct recent {
+    struct candle candles[TRADER_RECENT_CANDLES]; /* ring */
+    uint64_t count;                               /* ever */
 };
 
 /* A request or a restored bot that cannot go on before its venue told its symbols. */
@@ -127,6 +134,7 @@ struct trader {
     struct instrument *instruments; /* by engine index */
     const struct book **books;
     bool *book_changed;
+    struct recent *recent[TRADER_INSTRUMENTS_MAX][TIMEFRAME_COUNT]; /* NULL: none came */
     uint16_t instrument_count;
 
     struct sim_paper paper;

@@ -204,6 +204,17 @@ static void publish_print(struct trader *t, const struct event *event)
     trader_publish(t, &p);
 }
 
+/* A bot that is on its way in has missed it: its history may end before this one. */
+static void remember(struct trader *t, const struct event *event)
+{
+    const struct candle_event *c = &event->candle;
+    struct recent **r = &t->recent[event->instrument][c->timeframe];
+    if (c->history) return;
+    if (!*r) *r = calloc(1, sizeof **r);
+    CHECK(*r);
+    (*r)->candles[(*r)->count++ % TRADER_RECENT_CANDLES] = c->candle;
+}
+
 void trader_event(struct trader *t, struct event *event)
 {
     step(t, event);
@@ -217,6 +228,7 @@ void trader_event(struct trader *t, struct event *event)
         sim_paper_on_print(&t->paper, event->instrument, &event->print, t->time_ms,
                            &t->paper_events);
         break;
+    case EVENT_CANDLE: remember(t, event); break;
     default: break;
     }
     trader_drain_paper(t);

@@ -17,6 +17,9 @@ struct world {
     int64_t candle_ms;
 };
 
+static market_candles on_history;
+static void *history_user;
+static unsigned answers;
 static bool gateway_up;
 static uint64_t placed, placed_id;
 
@@ -42,6 +45,29 @@ void __wrap_gateway_query(struct gateway *g, const struct order *order)
 {
     (void)g;
     (void)order;
+}
+
+enum err __wrap_market_session_watch_candles(struct market_session *m, uint16_t instrument,
+                                             enum timeframe timeframe);
+enum err __wrap_market_session_fetch_candles(struct market_session *m, const char *symbol,
+                                             enum timeframe timeframe, uint32_t count,
+                                             market_candles on_candles, void *user);
+
+enum err __wrap_market_session_watch_candles(struct market_session *m, uint16_t instrument,
+                                             enum timeframe timeframe)
+{
+    (void)m, (void)instrument, (void)timeframe;
+    return OK;
+}
+
+enum err __wrap_market_session_fetch_candles(struct market_session *m, const char *symbol,
+                                             enum timeframe timeframe, uint32_t count,
+                                             market_candles on_candles, void *user)
+{
+    (void)m, (void)symbol, (void)timeframe, (void)count;
+    on_history = on_candles;
+    history_user = user;
+    return OK;
 }
 
 static const struct instrument btc = {
@@ -126,18 +152,18 @@ static void make_trader(struct world *w)
     t->options.bridge = &w->bridge;
     t->options.live_enabled = true;
     t->limits = (struct engine_limits){
-        .instruments = 2, .bots = 2, .legs = 4, .orders = 64, .fills = 64, .book_levels = 8};
+        .instruments = 2, .bots = 3, .legs = 4, .orders = 64, .fills = 64, .book_levels = 8};
     assert_int_equal(engine_new(&t->limits, &t->engine), OK);
     t->outbox.capacity = engine_outbox_need(&t->limits);
     t->outbox.items = calloc(t->outbox.capacity, sizeof *t->outbox.items);
     t->instruments = calloc(2, sizeof *t->instruments);
     t->books = calloc(2, sizeof *t->books);
     t->book_changed = calloc(2, sizeof *t->book_changed);
-    t->seats = calloc(2, sizeof *t->seats);
+    t->seats = calloc(3, sizeof *t->seats);
     t->paper_events.capacity = 64;
     t->paper_events.items = calloc(64, sizeof *t->paper_events.items);
-    assert_int_equal(arena_init(&t->seat_arena, id_map_need(2)), OK);
-    id_map_init(&t->seat_by_id, &t->seat_arena, 2);
+    assert_int_equal(arena_init(&t->seat_arena, id_map_need(3)), OK);
+    id_map_init(&t->seat_by_id, &t->seat_arena, 3);
     insert_bot(w);
     assert_int_equal(uv_loop_init(&t->loop), 0);
     assert_int_equal(trader_store_open(t), OK);
@@ -178,6 +204,7 @@ static int teardown(void **state)
     free(t->book_changed);
     free(t->seats);
     free(t->early);
+    for (unsigned k = 0; k < TIMEFRAME_COUNT; k++) free(t->recent[0][k]);
     free(t->unsent);
     free(t);
     for (unsigned i = 0; i < sizeof ends / sizeof *ends; i++) {
@@ -305,6 +332,65 @@ static void test_trader__early_news_waits_for_its_bot(void **state)
     settle(w);
 }
 
+static void on_answer(void *user, const struct desk_answer *answer)
+{
+    (void)user;
+    assert_int_equal(answer->err, OK);
+    answers++;
+}
+
+static void ignore_publication(void *user, const struct publication *p)
+{
+    (void)user;
+    (void)p;
+}
+
+/* The history was made before a candle closed, and arrives after the stream told it. */
+static void test_trader__candle_that_closes_while_history_is_fetched_is_not_missed(void **state)
+{
+    struct world *w = *state;
+    struct trader *t = w->t;
+    t->lines[VENUE_SIM].offered = t->lines[VENUE_SIM].symbols_known = true;
+    t->lines[VENUE_SIM].session = (struct market_session *)t; /* never looked into */
+    assert_int_equal(bridge_open_web(&w->bridge, &t->loop, ignore_publication, NULL), OK);
+    const struct store_bot bot = {.user_id = STORE_FIRST_USER,
+                                  .name = "second",
+                                  .venue = VENUE_SIM,
+                                  .mode = MODE_PAPER,
+                                  .strategy = "ema_cross",
+                                  .params = "{}",
+                                  .symbol_count = 1,
+                                  .symbols = {"BTCUSDT"},
+                                  .timeframe = TIMEFRAME_1M,
+                                  .quote_scale = 8,
+                                  .capital = {INT64_C(1000000000000)},
+                                  .sizing_kind = SIZING_PERCENT,
+                                  .sizing_scale = 6,
+                                  .sizing_value = 100000};
+    const struct desk_request request = {
+        .kind = DESK_BOT_CREATE, .user_id = STORE_FIRST_USER, .bot = bot, .on_answer = on_answer};
+    candle(w, 1000000);
+    answers = 0;
+    on_history = NULL;
+    trader_bot_create(t, &request);
+    settle(w);
+    assert_non_null(on_history);
+    struct candle history[3];
+    for (int i = 0; i < 3; i++) /* the last is still open */
+        history[i] = (struct candle){.open_ms = w->candle_ms + (i - 1) * 60000,
+                                     .open = {1000000},
+                                     .high = {1000000},
+                                     .low = {1000000},
+                                     .close = {1000000}};
+    candle(w, 1000000);
+    on_history(history_user, OK, history, 3);
+    candle(w, 1000000);
+    while (answers == 0) uv_run(&t->loop, UV_RUN_ONCE);
+    bridge_close_web(&w->bridge);
+    uv_run(&t->loop, UV_RUN_NOWAIT);
+    assert_int_equal(engine_counters(t->engine)->candle_gaps, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -318,6 +404,7 @@ int main(void)
         CASE(test_trader__entry_that_aged_in_the_store_is_not_sent_and_its_row_says_so),
         CASE(test_trader__order_told_about_before_it_was_sent_is_not_sent),
         CASE(test_trader__early_news_waits_for_its_bot),
+        CASE(test_trader__candle_that_closes_while_history_is_fetched_is_not_missed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
