@@ -36,7 +36,7 @@ struct server {
     struct config config;
     bool demo;
     const char *journal_path;
-    char store_path[CONFIG_TEXT_SIZE + 16];
+    char store_url[2 * CONFIG_TEXT_SIZE];
     uv_loop_t loop;
     uv_signal_t interrupt, terminate;
     struct bridge bridge;
@@ -103,7 +103,7 @@ static enum err open_api(struct server *s)
     const struct api_options options = {
         .address = s->config.host,
         .port = s->config.port,
-        .store_path = s->store_path,
+        .store_path = s->store_url,
         .desk = bridge_desk(&s->bridge),
         .version = TRADEBOT_VERSION,
         .commit = "",
@@ -168,8 +168,8 @@ static int serve(struct server *s, const struct options *usage)
     if (err) return options_failed(usage);
     err = open_loop(s);
     if (!err)
-        err = data_folder_open(s->config.data, clock_wall_ms(&clock_system), s->store_path,
-                               sizeof s->store_path, &s->store);
+        err = data_folder_open(s->config.data, s->config.database_url, clock_wall_ms(&clock_system),
+                               s->store_url, sizeof s->store_url, &s->store);
     if (!err) err = open_trader(s);
     if (!err) err = open_api(s);
     if (err) {
@@ -178,7 +178,7 @@ static int serve(struct server *s, const struct options *usage)
         return status;
     }
     if (s->demo)
-        demo_start(bridge_desk(&s->bridge), s->store_path, print_ready, s);
+        demo_start(bridge_desk(&s->bridge), s->store_url, print_ready, s);
     else
         print_ready(s);
     uv_run(&s->loop, UV_RUN_DEFAULT);

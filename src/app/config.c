@@ -50,6 +50,15 @@ static enum err parse_url(const struct setting *s, struct config *c, const char 
     return parse_text(s, c, value);
 }
 
+/* The rest of it is looked at by those who open it. */
+static enum err parse_database(const struct setting *s, struct config *c, const char *value)
+{
+    if (!*value || strncmp(value, "sqlite:", 7) == 0 || strncmp(value, "postgresql://", 13) == 0 ||
+        strncmp(value, "postgres://", 11) == 0)
+        return parse_text(s, c, value);
+    return bad(s, value, "must begin with sqlite: or postgresql://");
+}
+
 static enum err parse_bool(const struct setting *s, struct config *c, const char *value)
 {
     bool *field = (bool *)((char *)c + s->offset);
@@ -86,6 +95,9 @@ static enum err parse_level(const struct setting *s, struct config *c, const cha
 static const struct setting settings[] = {
     {"TRADEBOT_DATA", "./data", "folder of the database and the simulated exchange", parse_folder,
      FIELD(data)},
+    {"DATABASE_URL", "",
+     "sqlite:PATH, from the data folder on, or postgresql://…; else tradebot.db", parse_database,
+     FIELD(database_url), true},
     {"TRADEBOT_LISTEN", "127.0.0.1:8000", "address and port; port 0 picks a free one",
      parse_listen},
     {"LIVE_TRADING_ENABLED", "false", "whether bots in live mode may send orders", parse_bool,

@@ -19,6 +19,7 @@ enum locale { LOCALE_TR, LOCALE_EN };
 
 struct config {
     char data[CONFIG_TEXT_SIZE];
+    char database_url[CONFIG_TEXT_SIZE]; /* may hold a password; "": SQLite in the data folder */
     char host[ADDRESS_HOST_SIZE]; /* to listen on; loopback only, until there are accounts */
     uint16_t port;                /* 0: the system picks */
     bool live_trading;

@@ -2,6 +2,7 @@
 #include "app/data_folder.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,18 +11,24 @@
 static enum err make_folder(const char *path);
 static enum err check_file(const char *path);
 static const char *cure_of(enum err err);
+static const char *cure_of_server(enum err err);
 
-enum err data_folder_open(const char *folder, int64_t now_ms, char *store_path,
-                          size_t store_path_size, struct store **out)
+enum err data_folder_open(const char *folder, const char *database_url, int64_t now_ms,
+                          char *store_url, size_t store_url_size, struct store **out)
 {
-    const int size = snprintf(store_path, store_path_size, "%s/tradebot.db", folder);
-    if (size < 0 || (size_t)size >= store_path_size)
+    const bool is_file = !*database_url || strncmp(database_url, "sqlite:", 7) == 0;
+    const char *file = *database_url ? database_url + 7 : "tradebot.db";
+    const int size = is_file && *file != '/'
+                         ? snprintf(store_url, store_url_size, "sqlite:%s/%s", folder, file)
+                         : snprintf(store_url, store_url_size, "%s", database_url);
+    if (size < 0 || (size_t)size >= store_url_size)
         return err_set(ERR_INVALID, "the data folder's name is too long");
     enum err err = make_folder(folder);
-    if (!err) err = check_file(store_path);
+    if (!err && is_file) err = check_file(store_url + 7);
     if (err) return err;
-    err = store_open(store_path, now_ms, out);
-    return err && cure_of(err) ? err_note(err, "%s", cure_of(err)) : err;
+    err = store_open(store_url, now_ms, out);
+    const char *cure = is_file ? cure_of(err) : cure_of_server(err);
+    return err && cure ? err_note(err, "%s", cure) : err;
 }
 
 static enum err make_folder(const char *path)
@@ -66,6 +73,18 @@ static const char *cure_of(enum err err)
     case ERR_PARSE:
     case ERR_INVALID: return "move that file away, or choose another folder with --data";
     case ERR_UNSUPPORTED: return "run the newer program, or choose another folder with --data";
+    default: return NULL;
+    }
+}
+
+static const char *cure_of_server(enum err err)
+{
+    switch (err) {
+    case ERR_EXISTS: return "stop that one, or name another database with DATABASE_URL";
+    case ERR_CLOSED:
+    case ERR_TIMEOUT: return "look whether the database is up, and at DATABASE_URL";
+    case ERR_INVALID: return "name an empty database with DATABASE_URL";
+    case ERR_UNSUPPORTED: return "run the newer program, or name another with DATABASE_URL";
     default: return NULL;
     }
 }

@@ -1,4 +1,4 @@
-/* The folder that a server keeps its things in, and its database there.
+/* The folder that a server keeps its things in, and its database, there or elsewhere.
  *
  * What people run into at a first start is told with its cure: a folder that cannot be made or
  * written, something else in the place of the database, another server that has it. */
@@ -11,9 +11,10 @@
 #include "base/err.h"
 #include "io/store/store.h"
 
-/* Makes the folder where it is missing (mode 0700, its parent must exist) and opens its database,
- * whose path is left in store_path. Errors as store_open, and ERR_IO. */
-enum err data_folder_open(const char *folder, int64_t now_ms, char *store_path,
-                          size_t store_path_size, struct store **out) ERR_MUST_USE;
+/* Makes the folder where it is missing (mode 0700, its parent must exist) and opens the database:
+ * tradebot.db in it where database_url is "", else that one (a relative path of sqlite: begins in
+ * the folder). What a reader of it opens is left in store_url. Errors as store_open, and ERR_IO. */
+enum err data_folder_open(const char *folder, const char *database_url, int64_t now_ms,
+                          char *store_url, size_t store_url_size, struct store **out) ERR_MUST_USE;
 
 #endif
