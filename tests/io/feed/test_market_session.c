@@ -255,6 +255,32 @@ static void test_session__goodbye_makes_stale_before_the_connection_is_gone(void
     recorder_deinit(&f);
 }
 
+/* A frame whose end never comes, and then the connection ends, or says nothing more for ever. */
+static void test_session__half_a_frame_is_not_told(void **state)
+{
+    (void)state;
+    for (unsigned is_silent = 0; is_silent < 2; is_silent++) {
+        struct feed_recorder f;
+        struct market_session_options options = quick;
+        options.silence_ms = is_silent ? 60 : 0;
+        recorder_init(&f, &options);
+        f.venue.is_deaf = true;
+        script_always(&f.venue, "GET /api/v3/depth", 200, snapshot(10));
+        const struct instrument rules = script_instrument(3);
+        assert_int_equal(market_session_watch(f.session, &rules), OK);
+        recorder_run(&f, has_deaf);
+        f.venue.is_deaf = false;
+        assert_int_equal(conn_write(f.venue.deaf, SLICE("\x81\x7e\x01\x00{\"e\":\"depthUpd")), OK);
+        if (!is_silent) conn_abort(f.venue.deaf);
+        recorder_expect(&f, "snap 10\nlive\n");
+        struct market_status status;
+        market_session_status(f.session, &status);
+        assert_int_equal(status.reconnects, 1);
+        assert_int_equal(status.malformed, 0);
+        recorder_deinit(&f);
+    }
+}
+
 /* A snapshot that was asked for on a connection that is gone must not join the new stream. */
 static void test_session__snapshot_of_a_lost_connection_is_not_used(void **state)
 {
@@ -661,6 +687,7 @@ int main(void)
         cmocka_unit_test(test_session__reconnects_and_subscribes_to_all_again),
         cmocka_unit_test(test_session__shutdown_frame_reconnects),
         cmocka_unit_test(test_session__goodbye_makes_stale_before_the_connection_is_gone),
+        cmocka_unit_test(test_session__half_a_frame_is_not_told),
         cmocka_unit_test(test_session__snapshot_of_a_lost_connection_is_not_used),
         cmocka_unit_test(test_session__refused_handshakes_are_tried_for_ever),
         cmocka_unit_test(test_session__silence_is_a_hang),

@@ -26,20 +26,35 @@
 
 static void on_request(const struct http_request *request, struct http_reply *reply);
 
+static void open_server(struct venue_script *v, uint32_t read_size, const struct tls_context *tls);
+
 void script_init(struct venue_script *v, uv_loop_t *loop, uint32_t read_size)
 {
     *v = (struct venue_script){.loop = loop};
+    open_server(v, read_size, NULL);
+}
+
+void script_init_tls(struct venue_script *v, uv_loop_t *loop, const struct tls_context *tls)
+{
+    *v = (struct venue_script){.loop = loop, .deflates = true};
+    open_server(v, 0, tls);
+}
+
+static void open_server(struct venue_script *v, uint32_t read_size, const struct tls_context *tls)
+{
     const struct http_server_options options = {
         .address = "127.0.0.1",
+        .tls = tls,
         .limits = {.read_size = read_size},
         .handler = on_request,
         .user = v,
     };
-    assert_int_equal(http_server_open(loop, &options, &v->server), OK);
+    assert_int_equal(http_server_open(v->loop, &options, &v->server), OK);
     const unsigned port = http_server_port(v->server);
-    snprintf(v->rest_url, sizeof v->rest_url, "http://127.0.0.1:%u/binance", port);
-    snprintf(v->ws_url, sizeof v->ws_url, "ws://127.0.0.1:%u/binance/", port);
-    snprintf(v->ws_api_url, sizeof v->ws_api_url, "ws://127.0.0.1:%u/binance/ws-api/v3", port);
+    const char *s = tls ? "s" : "";
+    snprintf(v->rest_url, sizeof v->rest_url, "http%s://127.0.0.1:%u/binance", s, port);
+    snprintf(v->ws_url, sizeof v->ws_url, "ws%s://127.0.0.1:%u/binance/", s, port);
+    snprintf(v->ws_api_url, sizeof v->ws_api_url, "ws%s://127.0.0.1:%u/binance/ws-api/v3", s, port);
     char info[4096];
     snprintf(info, sizeof info, LIMITS SYMBOL "," SYMBOL "]}", "BTCUSDT", "BTC", "USDT", "ETHUSDT",
              "ETH", "USDT");
@@ -274,8 +289,9 @@ static bool accept_socket(struct venue_script *v, const struct http_request *req
         script_cut(v);
         v->stream_count++;
         v->stream_messages = 0;
-        assert_int_equal(
-            ws_accept(request, reply, &(struct ws_options){0}, &stream_handler, v, &v->stream), OK);
+        assert_int_equal(ws_accept(request, reply, &(struct ws_options){.deflate = v->deflates},
+                                   &stream_handler, v, &v->stream),
+                         OK);
     } else {
         script_cut_user(v);
         v->user_count++;

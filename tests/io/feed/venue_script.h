@@ -36,6 +36,7 @@ struct venue_script {
     uv_loop_t *loop;
     struct http_server *server;
     char rest_url[64], ws_url[64], ws_api_url[80];
+    bool deflates;
     struct script_answer answers[SCRIPT_ANSWERS_MAX];
     unsigned answer_count;
     struct http_reply *held[SCRIPT_HELD_MAX];
@@ -61,6 +62,8 @@ struct venue_script {
 
 /* read_size: see struct conn_options. */
 void script_init(struct venue_script *v, uv_loop_t *loop, uint32_t read_size);
+/* The same over TLS, and its streams take permessage-deflate. */
+void script_init_tls(struct venue_script *v, uv_loop_t *loop, const struct tls_context *tls);
 void script_deinit(struct venue_script *v);
 
 /* The next request of that route is answered so. */

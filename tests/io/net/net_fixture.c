@@ -93,13 +93,19 @@ void raw_peer_deinit(struct raw_peer *p)
 
 void certificate_make(const char *name, const char *certificate_file, const char *key_file)
 {
+    certificate_make_for(name, 3600, certificate_file, key_file);
+}
+
+void certificate_make_for(const char *name, long valid_s, const char *certificate_file,
+                          const char *key_file)
+{
     EVP_PKEY *key = EVP_EC_gen("P-256");
     assert_non_null(key);
     X509 *certificate = X509_new();
     X509_set_version(certificate, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), valid_s < 0 ? 2 * valid_s : -60);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), valid_s);
     X509_set_pubkey(certificate, key);
     X509_NAME *subject = X509_get_subject_name(certificate);
     X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);

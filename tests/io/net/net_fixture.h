@@ -38,5 +38,8 @@ extern const struct conn_handler raw_peer_handler;
 
 /* Writes a key and a certificate for `name` (a DNS name, or an address) that signs itself. */
 void certificate_make(const char *name, const char *certificate_file, const char *key_file);
+/* One that is good for so many seconds from now; negative: its time is over. */
+void certificate_make_for(const char *name, long valid_s, const char *certificate_file,
+                          const char *key_file);
 
 #endif
