@@ -140,7 +140,7 @@ void http_body_answer(struct http_body *b, const struct http_wish *wish,
 static bool compress_form(struct slice bytes, struct form *out)
 {
     z_stream z = {0};
-    if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, GZIP_WINDOW_BITS, GZIP_MEMORY_LEVEL,
+    if (deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW_BITS, GZIP_MEMORY_LEVEL,
                      Z_DEFAULT_STRATEGY) != Z_OK)
         return false;
     const size_t room = deflateBound(&z, bytes.size);

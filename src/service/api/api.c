@@ -46,6 +46,7 @@ enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api
     CHECK(getrandom(&a->request_seed, sizeof a->request_seed, 0) == sizeof a->request_seed);
     board_init(&a->board);
     enum err err = store_reader_open(options->store_path, &a->reader);
+    if (!err) err = kept_open(&a->kept, options->version);
     if (err) goto failed;
     const struct http_server_options server = {
         .address = options->address,
@@ -64,6 +65,7 @@ enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api
     *out = a;
     return OK;
 failed:
+    kept_close(&a->kept);
     store_reader_close(a->reader);
     board_deinit(&a->board);
     free(a);
@@ -81,6 +83,7 @@ void api_close(struct api *a)
     http_server_close(a->server);
     while (a->calls) call_problem(a->calls, PROBLEM_STOPPING);
     uv_close((uv_handle_t *)a->timer, on_timer_closed);
+    kept_close(&a->kept);
     store_reader_close(a->reader);
     board_deinit(&a->board);
     free(a);

@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 
-enum { DETAIL_SIZE = 768, ETAG_SIZE = 19, ETAG_SEED = 1 };
+enum { DETAIL_SIZE = 768, HEADERS_MAX = 2 + HTTP_BODY_HEADERS };
 
 int64_t api_now_ms(void)
 {
@@ -60,7 +60,7 @@ static void call_free(struct call *call)
 /* The one way out: every answer bears its request's id. The call goes first, because answering may
  * bring the connection's next request in. */
 static void answer_with(struct call *call, const struct http_response *response,
-                        struct http_header own_header)
+                        const struct http_header *own_headers, size_t own_count, bool is_kept)
 {
     struct http_reply *reply = call->reply;
     struct buffer own = call->body;
@@ -69,14 +69,14 @@ static void answer_with(struct call *call, const struct http_response *response,
     call->api->answers[response->status / 100]++;
     call->body = (struct buffer){0};
     call_free(call);
-    const bool is_kept = slice_is(own_header.name, "ETag");
-    const struct http_header headers[] = {{SLICE("X-Request-Id"), slice_of(id)},
-                                          {SLICE("Cache-Control"),
-                                           is_kept ? SLICE("no-cache") : SLICE("no-store")},
-                                          own_header};
+    struct http_header headers[HEADERS_MAX] = {{SLICE("X-Request-Id"), slice_of(id)},
+                                               {SLICE("Cache-Control"),
+                                                is_kept ? SLICE("no-cache") : SLICE("no-store")}};
+    CHECK(own_count <= HEADERS_MAX - 2);
+    for (size_t i = 0; i < own_count; i++) headers[2 + i] = own_headers[i];
     struct http_response whole = *response;
     whole.headers = headers;
-    whole.header_count = own_header.name.size ? 3 : 2;
+    whole.header_count = 2 + own_count;
     http_reply_send(reply, &whole);
     buffer_deinit(&own);
 }
@@ -85,10 +85,9 @@ static void answer(struct call *call, int status, const char *content_type, stru
                    const char *allow)
 {
     const struct http_header allow_header = {SLICE("Allow"), slice_of(allow)};
-    const struct http_header none = {0};
     answer_with(
         call, &(struct http_response){.status = status, .content_type = content_type, .body = body},
-        *allow ? allow_header : none);
+        &allow_header, *allow ? 1 : 0, false);
 }
 
 void call_send_as(struct call *call, int status, const char *content_type)
@@ -105,25 +104,11 @@ void call_send(struct call *call, int status)
     call_send_as(call, status, "application/json");
 }
 
-/* If-None-Match compares weakly, so what a proxy made weak ("W/...") is still ours. */
-static bool client_has(const struct http_request *request, const char *tag)
+void call_send_body(struct call *call, const struct http_wish *wish, struct http_body *body)
 {
-    char weak[ETAG_SIZE + 2];
-    snprintf(weak, sizeof weak, "W/%s", tag);
-    return http_header_has_token(&request->headers, "If-None-Match", tag) ||
-           http_header_has_token(&request->headers, "If-None-Match", weak) ||
-           http_header_has_token(&request->headers, "If-None-Match", "*");
-}
-
-void call_send_static(struct call *call, const struct http_request *request,
-                      const char *content_type, struct slice body)
-{
-    char tag[ETAG_SIZE];
-    snprintf(tag, sizeof tag, "\"%016llx\"",
-             (unsigned long long)hash_bytes(ETAG_SEED, body.data, body.size));
-    struct http_response response = {.status = 200, .content_type = content_type, .body = body};
-    if (client_has(request, tag)) response = (struct http_response){.status = 304};
-    answer_with(call, &response, (struct http_header){SLICE("ETag"), slice_of(tag)});
+    struct http_body_answer a;
+    http_body_answer(body, wish, &a);
+    answer_with(call, &a.response, a.headers, a.header_count, true);
 }
 
 static void open_problem(struct call *call, enum problem problem, const char *cause)

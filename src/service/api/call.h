@@ -15,6 +15,7 @@
 #include "io/store/store_read.h"
 #include "service/api/api.h"
 #include "service/api/board.h"
+#include "service/api/kept.h"
 
 enum {
     CALL_PARAMS_MAX = 2,
@@ -33,6 +34,7 @@ struct api {
     struct http_server *server;
     struct store_reader *reader;
     struct board board;
+    struct kept kept;
     struct call *calls; /* all that are not answered */
     uint32_t call_count;
     uint64_t request_seed, request_count;
@@ -72,10 +74,9 @@ struct call *call_new(struct api *api, const struct http_headers *headers,
 /* Answers with what was written into json. */
 void call_send(struct call *call, int status);
 void call_send_as(struct call *call, int status, const char *content_type);
-/* Answers with what changes only with the program: with an ETag, or 304 where the client has it
- * (RFC 9110 13.1.2). Everything else is told not to be kept. */
-void call_send_static(struct call *call, const struct http_request *request,
-                      const char *content_type, struct slice body);
+/* Answers with what rarely changes: with an ETag, or 304 where the client has it. Everything else
+ * is told not to be kept. */
+void call_send_body(struct call *call, const struct http_wish *wish, struct http_body *body);
 void call_problem(struct call *call, enum problem problem);
 /* The same with the cause, in English, behind the detail. */
 void call_problem_because(struct call *call, enum problem problem, const char *cause);

@@ -54,6 +54,8 @@ void ops_page(struct call *call, const struct http_request *request);
 void metrics_get(struct call *call, const struct http_request *request);
 /* routes_market.c */
 void market_venues(struct call *call, const struct http_request *request);
+/* What a market request gets when the desk refused. */
+void market_refuse(struct call *call, enum err err);
 void market_symbols(struct call *call, const struct http_request *request);
 void market_book(struct call *call, const struct http_request *request);
 void market_ticker(struct call *call, const struct http_request *request);

@@ -24,8 +24,7 @@ void market_venues(struct call *call, const struct http_request *request)
     call_send(call, 200);
 }
 
-/* What a market request gets when the desk refused. */
-static void refuse(struct call *call, enum err err)
+void market_refuse(struct call *call, enum err err)
 {
     switch (err) {
     case ERR_NOT_FOUND: call_problem(call, PROBLEM_UNKNOWN_SYMBOL); break;
@@ -38,23 +37,8 @@ static void refuse(struct call *call, enum err err)
 
 /* ---- symbols ---- */
 
-static void on_symbols(void *user, const struct desk_answer *answer)
-{
-    struct call *call = user;
-    if (answer->err) {
-        refuse(call, answer->err);
-        return;
-    }
-    writer_open(&call->json, NULL, '[');
-    for (size_t i = 0; i < answer->count; i++)
-        view_instrument(&call->json, &answer->instruments[i]);
-    writer_close(&call->json, ']');
-    call_send(call, 200);
-}
-
 void market_symbols(struct call *call, const struct http_request *request)
 {
-    struct desk_request ask = {.kind = DESK_SYMBOLS, .on_answer = on_symbols};
     struct faults faults = {.language = call->language};
     char name[32] = "";
     enum venue venue;
@@ -69,8 +53,7 @@ void market_symbols(struct call *call, const struct http_request *request)
         call_problem(call, PROBLEM_UNKNOWN_VENUE);
         return;
     }
-    ask.venue = (uint8_t)venue;
-    call_ask(call, &ask);
+    kept_send_symbols(call, request, venue);
 }
 
 /* ---- book, ticker, trades ---- */
@@ -116,7 +99,7 @@ static void on_watch(void *user, const struct desk_answer *answer)
 {
     struct call *call = user;
     if (answer->err) {
-        refuse(call, answer->err);
+        market_refuse(call, answer->err);
         return;
     }
     const struct board_market *m = board_market(&call->api->board, answer->instrument);
@@ -196,7 +179,7 @@ static void on_candles(void *user, const struct desk_answer *answer)
     struct json_writer *w = &call->json;
     const int64_t now_ms = api_now_ms(), length_ms = timeframe_ms(call->timeframe);
     if (answer->err) {
-        refuse(call, answer->err);
+        market_refuse(call, answer->err);
         return;
     }
     writer_open(w, NULL, '{');

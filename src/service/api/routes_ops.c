@@ -1,10 +1,7 @@
 /* What operators and the page itself ask. */
 #include <stdio.h>
-#include <string.h>
 
-#include "service/api/openapi.h"
 #include "service/api/route.h"
-#include "service/api/web_files.h"
 
 /* The trade thread tells its counters every second; silent for so long it is stuck. */
 enum { ENGINE_SILENT_MS = 5000 };
@@ -96,20 +93,23 @@ void ops_version(struct call *call, const struct http_request *request)
     call_send(call, 200);
 }
 
+static void send_kept(struct call *call, const struct http_request *request, struct http_body *body)
+{
+    struct http_wish wish;
+    http_wish_read(&request->headers, &wish);
+    call_send_body(call, &wish, body);
+}
+
 void ops_openapi(struct call *call, const struct http_request *request)
 {
-    (void)request;
-    openapi_write(&call->json, call->api->options.version);
-    call_send(call, 200);
+    send_kept(call, request, call->api->kept.openapi);
 }
 
 void ops_page(struct call *call, const struct http_request *request)
 {
-    for (size_t i = 0; i < web_files_count; i++) {
-        const struct web_file *file = &web_files[i];
-        if (strcmp(file->path, call->route->pattern) != 0) continue;
-        call_send_static(call, request, file->content_type, (struct slice){file->data, file->size});
-        return;
-    }
-    call_problem(call, PROBLEM_NOT_FOUND);
+    struct http_body *file = kept_file(&call->api->kept, call->route->pattern);
+    if (file)
+        send_kept(call, request, file);
+    else
+        call_problem(call, PROBLEM_NOT_FOUND);
 }

@@ -622,6 +622,58 @@ static void test_market__ticker_trades_candles_symbols(void **state)
     world_close(w);
 }
 
+static void test_symbols__are_asked_for_once_and_not_sent_again_to_who_has_them(void **state)
+{
+    struct world *w = open_english();
+    char headers[160] = "";
+    (void)state;
+    for (int round = 0; round < 4; round++) {
+        struct answer a = ask(w, "GET", "/api/v1/symbols/spot?venue=sim", headers, NULL);
+        assert_status(&a, round < 2 ? 200 : 304);
+        assert_true(round >= 2 || json_array_size(a.json) == DESK_SYMBOLS_COUNT);
+        assert_string_equal(answer_header(&a, "Cache-Control"), "no-cache");
+        if (round >= 1)
+            snprintf(headers, sizeof headers, "If-None-Match: %s\r\n", answer_header(&a, "ETag"));
+        answer_free(&a);
+    }
+    assert_int_equal(w->asked[DESK_SYMBOLS], 1);
+    world_close(w);
+}
+
+static void test_kept__answers_come_in_the_form_that_is_asked_for(void **state)
+{
+    static const char *const targets[] = {"/app.js", "/openapi.json"};
+    struct world *w = open_english();
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const bool gzip = i % 2;
+        struct answer a =
+            ask(w, "GET", targets[i / 2], gzip ? "Accept-Encoding: gzip\r\n" : "", NULL);
+        assert_status(&a, 200);
+        assert_string_equal(answer_header(&a, "Vary"), "Accept-Encoding");
+        assert_string_equal(answer_header(&a, "Content-Encoding"), gzip ? "gzip" : "");
+        assert_int_equal(strlen(answer_header(&a, "ETag")), gzip ? 21 : 18);
+        assert_int_equal(memcmp(a.body, "\x1f\x8b", 2) == 0, gzip);
+        answer_free(&a);
+    }
+    world_close(w);
+}
+
+static void test_symbols__a_refusal_is_not_kept(void **state)
+{
+    struct world *w = open_english();
+    (void)state;
+    w->desk_err = ERR_IO;
+    struct answer a = get(w, "/api/v1/symbols/spot?venue=sim");
+    assert_int_equal(a.status / 100, 5);
+    answer_free(&a);
+    w->desk_err = OK;
+    a = get(w, "/api/v1/symbols/spot?venue=sim");
+    assert_status(&a, 200);
+    answer_free(&a);
+    world_close(w);
+}
+
 /* ---- lists ---- */
 
 static void fill_store(struct world *w, unsigned count)
@@ -782,6 +834,9 @@ int main(void)
         cmocka_unit_test(test_market__no_book_in_time_is_503),
         cmocka_unit_test(test_market__refusals_name_the_cause),
         cmocka_unit_test(test_market__ticker_trades_candles_symbols),
+        cmocka_unit_test(test_symbols__are_asked_for_once_and_not_sent_again_to_who_has_them),
+        cmocka_unit_test(test_kept__answers_come_in_the_form_that_is_asked_for),
+        cmocka_unit_test(test_symbols__a_refusal_is_not_kept),
         cmocka_unit_test(test_lists__are_paged_without_loss),
         cmocka_unit_test(test_lists__bad_pages_are_422),
         cmocka_unit_test(test_positions__are_paged_by_bot_and_leg),
