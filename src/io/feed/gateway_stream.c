@@ -157,14 +157,14 @@ static void on_answer(struct gateway *g, const struct binance_user_answer *answe
 static void tell_rounded(struct gateway *g, const struct instrument *rules, uint64_t order_id,
                          const struct binance_execution *execution)
 {
-    gateway_tell_news(g, rules,
-                      &(struct order_news){
-                          .order_id = order_id,
-                          .input =
-                              gateway_rounded_input((enum binance_order_status)execution->status),
-                          .reason = ORDER_REASON_FILL_ROUNDED,
-                          .venue_order_id = execution->venue_order_id,
-                      });
+    gateway_tell_news(
+        g, rules,
+        &(struct order_news){
+            .order_id = order_id,
+            .input = (uint8_t)gateway_rounded_input((enum binance_order_status)execution->status),
+            .reason = ORDER_REASON_FILL_ROUNDED,
+            .venue_order_id = execution->venue_order_id,
+        });
 }
 
 static void on_execution(struct gateway *g, const struct instrument *rules,
