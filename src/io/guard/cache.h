@@ -6,10 +6,10 @@
  *                                                         one refresh begins behind it
  *               ── nothing ──> Redis ──> load ──────────> the value, later; one load, all wait
  *
- * One refresh of a key runs at a time, and after one that failed none for CACHE_RETRY_MS: until then
- * the last good value is given, or the failure if there is none. On Redis a value lives under its
- * key for TTL, and as `<key>:last_good` for TTL + keep. What comes from there is hostile until the
- * source accepts it.
+ * One refresh of a key runs at a time, and after one that failed none for CACHE_RETRY_MS: until
+ * then the last good value is given, or the failure if there is none. On Redis a value lives
+ * under its key for TTL, and as `<key>:last_good` for TTL + keep. What comes from there is
+ * hostile until the source accepts it.
  *
  * Memory is bounded by entries and bytes: what was not asked for longest goes first. Values are
  * counted references; a held one outlives its entry. The hits and misses of a source are also added
@@ -76,9 +76,9 @@ enum err cache_new(uv_loop_t *loop, struct redis *redis, struct cache **out) ERR
 /* After the client was closed, and when no load is on its way. Who waits is answered ERR_CLOSED. */
 void cache_free(struct cache *c);
 
-/* The value of "cache:symbols:spot:v1". True: *answer holds it, good until the loop's next turn, and
- * on_answer does not come. False: on_answer comes once, from the loop, or inside this call where the
- * source loads at once. */
+/* The value of "cache:symbols:spot:v1". True: *answer holds it, good until the loop's next turn,
+ * and on_answer does not come. False: on_answer comes once, from the loop, or inside this call
+ * where the source loads at once. */
 bool cache_get(struct cache *c, struct cache_source *source, const char *key,
                struct cache_answer *answer, cache_on_answer on_answer, void *user);
 /* Ends a load: the bytes are copied, or err is passed on to who waits. */

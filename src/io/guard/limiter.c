@@ -9,18 +9,21 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <sodium.h>
 
 #include "base/arena.h"
 #include "base/check.h"
 
-#define NONE UINT32_MAX
+#define NONE      UINT32_MAX
+#define HUGE_FROM ((size_t)64 << 20) /* bytes; from here on in huge pages */
 
 enum {
     WHEEL_SLOTS = 32, /* more than the 17 grains that lie between now and T ahead */
     WORK = 4,         /* entries of the wheel that a request looks at */
     WORK_FULL = 64,   /* the same where a key finds no room */
+    CACHE_LINE = 64,
 };
 
 /* Acceptances of up to a sub-window's width. */
@@ -117,6 +120,8 @@ enum err limiter_new(struct limit_rule rule, uint32_t keys_max, struct limiter *
         free(l);
         return err_note(err, "while making a rate limiter");
     }
+    /* In a large table nearly every key would miss the TLB as well. */
+    if (l->arena.size >= HUGE_FROM) (void)madvise(l->arena.base, l->arena.size, MADV_HUGEPAGE);
     l->shards = arena_take(&l->arena, l->shard_mask + 1, sizeof *l->shards);
     for (uint32_t i = 0; i <= l->shard_mask; i++) shard_init(l, &l->shards[i]);
     *out = l;
@@ -242,7 +247,9 @@ static void layout(struct limiter *l, uint32_t keys_max)
     l->width_ms = limit_rule_width_ms(l->rule);
     l->grain_ms = (l->rule.span_ms + 15) / 16;
     l->ring_size = limit_rule_buckets(l->rule);
-    l->entry_size = (uint32_t)(sizeof(struct entry) + l->ring_size * sizeof(struct bucket));
+    /* whole cache lines: a key costs one more where its entry begins in the middle of one */
+    const size_t size = sizeof(struct entry) + l->ring_size * sizeof(struct bucket);
+    l->entry_size = (uint32_t)((size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
 }
 
 static size_t arena_size(const struct limiter *l)
@@ -275,6 +282,7 @@ static uint64_t hash_key(const struct limiter *l, struct limit_key key)
 static struct shard *shard_enter(struct limiter *l, uint64_t hash)
 {
     struct shard *s = &l->shards[hash >> 58 & l->shard_mask];
+    __builtin_prefetch(&s->index[hash & l->index_mask]);
     pthread_mutex_lock(&s->lock);
     return s;
 }

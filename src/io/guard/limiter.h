@@ -4,11 +4,12 @@
  * at the same time is counted one after the other. Nothing is kept of a key for longer than T after
  * its last acceptance.
  *
- * The number of keys is bounded, and what lives is never dropped for what comes: if it were, anyone
- * with many addresses could push a victim's or his own count out. Keys that find no room are
- * counted together, in LIMITER_SHARED counters a shard, by their hash, until room is there and that
- * counter has run out: one address more never is a token more. Under such a flood unlucky newcomers are
- * refused, known keys are not touched. The hash is SipHash under a key drawn at start.
+ * The number of keys is bounded, and what lives is never dropped for what comes: if it were,
+ * anyone with many addresses could push a victim's or his own count out. Keys that find no room
+ * are counted together, in LIMITER_SHARED counters a shard, by their hash, until room is there
+ * and that counter has run out: one address more never is a token more. Under such a flood
+ * unlucky newcomers are refused, known keys are not touched. The hash is SipHash under a key
+ * drawn at start.
  *
  * Time is the caller's, any clock in milliseconds; where it runs backwards it counts as standing
  * still, so no token comes back early. Use a monotonic one: a jump forward is time that passed. */

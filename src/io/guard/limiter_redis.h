@@ -6,10 +6,10 @@
  * accept more than N together. The key lives for T after its last acceptance.
  *
  * Time is the server's, so callers' clocks do not matter. Where the server's clock steps back it
- * counts as standing still, and for a step of more than T all that counts does so as if accepted at
- * that moment: no token comes back early, and nobody waits longer than 2 T. A step forward cannot
- * be told from time that passed: it costs at most one window, as does a server that lost its data. A
- * value that is not ours counts as lost.
+ * counts as standing still, and for a step of more than T all that counts does so as if accepted
+ * at that moment: no token comes back early, and nobody waits longer than 2 T. A step forward
+ * cannot be told from time that passed: it costs at most one window, as does a server that lost
+ * its data. A value that is not ours counts as lost.
  *
  * The server needs to let us use EVALSHA, SCRIPT LOAD, TIME, GET, SET and DEL on `rl:*`. Thread:
  * that of the Redis client's loop. */
