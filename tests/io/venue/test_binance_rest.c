@@ -275,7 +275,7 @@ static void test_rest__fixtures_of_other_people_are_read(void **state)
     assert_int_equal(ms, 1499827319559);
 
     struct binance_my_trade mine[4];
-    size_t count, foreign;
+    size_t count;
     assert_true(recording_fixture(&r, "account_trades_response.json", &body));
     assert_int_equal(binance_read_my_trades(body, &bnb, mine, 4, &count), OK);
     assert_true(count >= 1);
@@ -300,25 +300,6 @@ static void test_rest__fixtures_of_other_people_are_read(void **state)
     assert_int_equal(binance_read_order(body, &fine, fills, 8, &order), OK);
     assert_int_equal(order.venue_order_id, 28);
     assert_true(order.fill_count > 0);
-
-    static struct binance_symbols table;
-    struct binance_order orders[4];
-    struct instrument known = stream_peer_instrument("LTCBTC", 1, 8, 8);
-    assert_true(recording_fixture(&r, "spot/http_json/open_orders_response.json", &body));
-    assert_int_equal(binance_read_orders(body, &table, orders, 4, &count, &foreign), OK);
-    assert_true(count == 0 && foreign >= 1);
-    assert_int_equal(binance_symbols_add(&table, &known), OK);
-    assert_int_equal(binance_read_orders(body, &table, orders, 4, &count, &foreign), OK);
-    assert_true(count >= 1 && foreign == 0);
-    assert_int_equal(orders[0].price.units, 10000000);
-
-    struct binance_account account;
-    static struct binance_balance balances[64];
-    assert_true(recording_fixture(&r, "spot/http_json/account_response.json", &body));
-    assert_int_equal(binance_read_account(body, balances, 64, &account), OK);
-    assert_true(account.can_trade && account.rates_known);
-    assert_int_equal(account.maker_fee_ppm, 1500);
-    assert_true(account.balance_count > 0);
     recording_close(&r);
 }
 
@@ -399,8 +380,6 @@ static void test_rest__queries_are_written(void **state)
     EXPECT("symbol=%E5%B8%81USDT&limit=5");
     binance_query_my_trades_by_order(&out, "BTCUSDT", 9);
     EXPECT("symbol=BTCUSDT&orderId=9");
-    binance_query_open_orders(&out, NULL);
-    EXPECT("");
 #undef EXPECT
     assert_int_equal(binance_depth_weight(100), 5);
     assert_int_equal(binance_depth_weight(101), 25);

@@ -10,9 +10,7 @@ static const struct binance_endpoint_info endpoints[BINANCE_ENDPOINT_COUNT] = {
     [BINANCE_POST_ORDER] = {"POST", "/api/v3/order", 1, true},
     [BINANCE_DELETE_ORDER] = {"DELETE", "/api/v3/order", 1, true},
     [BINANCE_GET_ORDER] = {"GET", "/api/v3/order", 4, true},
-    [BINANCE_GET_OPEN_ORDERS] = {"GET", "/api/v3/openOrders", 80, true},
     [BINANCE_GET_MY_TRADES] = {"GET", "/api/v3/myTrades", 20, true},
-    [BINANCE_GET_ACCOUNT] = {"GET", "/api/v3/account", 20, true},
 };
 
 const struct binance_endpoint_info *binance_endpoint_info(enum binance_endpoint endpoint)
@@ -111,11 +109,6 @@ void binance_query_order(struct buffer *out, const char *symbol, const char *cli
 {
     append_text(out, "symbol=", symbol);
     append_text(out, "&origClientOrderId=", client_id);
-}
-
-void binance_query_open_orders(struct buffer *out, const char *symbol)
-{
-    if (symbol) append_text(out, "symbol=", symbol);
 }
 
 void binance_query_my_trades_by_order(struct buffer *out, const char *symbol,

@@ -36,9 +36,7 @@ enum binance_endpoint {
     BINANCE_POST_ORDER,
     BINANCE_DELETE_ORDER,
     BINANCE_GET_ORDER,
-    BINANCE_GET_OPEN_ORDERS,
     BINANCE_GET_MY_TRADES,
-    BINANCE_GET_ACCOUNT,
     BINANCE_ENDPOINT_COUNT
 };
 
@@ -62,8 +60,6 @@ void binance_query_order_new(struct buffer *out, const struct instrument *i,
                              const struct order *order, const char *client_id);
 void binance_query_order_cancel(struct buffer *out, const char *symbol, const char *client_id);
 void binance_query_order(struct buffer *out, const char *symbol, const char *client_id);
-/* symbol NULL: all symbols (weight 80). */
-void binance_query_open_orders(struct buffer *out, const char *symbol);
 void binance_query_my_trades_by_order(struct buffer *out, const char *symbol,
                                       uint64_t venue_order_id);
 
@@ -143,11 +139,6 @@ struct binance_order {
 enum err binance_read_order(struct slice body, const struct instrument *i, struct fill *fills,
                             uint32_t fill_capacity, struct binance_order *out) ERR_MUST_USE;
 
-/* An array of orders, of symbols that the table knows; others are counted in *foreign. */
-enum err binance_read_orders(struct slice body, const struct binance_symbols *symbols,
-                             struct binance_order *orders, size_t capacity, size_t *count,
-                             size_t *foreign) ERR_MUST_USE;
-
 struct binance_my_trade {
     uint64_t venue_order_id;
     uint8_t side;
@@ -162,14 +153,5 @@ struct binance_balance {
     char asset[ASSET_SIZE];
     struct money free, locked; /* in BINANCE_FEE_SCALE decimals */
 };
-struct binance_account {
-    bool can_trade;
-    bool rates_known;
-    int32_t maker_fee_ppm, taker_fee_ppm;
-    int64_t update_ms;
-    size_t balance_count; /* zero balances are left out */
-};
-enum err binance_read_account(struct slice body, struct binance_balance *balances, size_t capacity,
-                              struct binance_account *out) ERR_MUST_USE;
 
 #endif
