@@ -1,6 +1,7 @@
 /* The store thread: group commit, order of acks, failing commands, a failing disk. */
 #include "cmocka_all.h"
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -347,6 +348,120 @@ static void test_store_thread__files_that_may_not_grow_lose_nothing(void **state
     assert_int_equal(query_i64(f, "SELECT count(*) FROM bots"), 1);
 }
 
+/* ---- several clients, and functions as commands ---- */
+
+enum { CLIENTS = 4, RUNS = 300 };
+
+struct web_client {
+    struct store_client *client;
+    pthread_t thread;
+    sem_t woken;
+    uint64_t number, refused;
+};
+
+struct rename_job {
+    uint64_t bot;
+    int64_t cooldown_s;
+    int calls;
+    bool is_bad;
+};
+
+/* Two statements, of which the second may be refused. */
+static enum err change_bot(struct store *s, void *arg)
+{
+    struct rename_job *job = arg;
+    struct sql_statement *st;
+    job->calls++;
+    enum err err = sql_use(store_sql(s), "UPDATE bots SET cooldown_s = ?2 WHERE id = ?1", &st);
+    if (err) return err;
+    sql_u64(st, job->bot);
+    sql_i64(st, job->cooldown_s);
+    err = sql_run_one(st, "bot", job->bot);
+    if (!err) err = sql_use(store_sql(s), "UPDATE bots SET capital = ?2 WHERE id = ?1", &st);
+    if (err) return err;
+    sql_u64(st, job->bot);
+    sql_i64(st, job->is_bad ? 0 : 7 + job->cooldown_s);
+    return sql_run_one(st, "bot", job->bot);
+}
+
+static uint64_t take_acks(struct web_client *w)
+{
+    struct store_ack ack;
+    uint64_t count = 0;
+    for (; store_client_pop_ack(w->client, &ack); count++) w->refused += ack.err == ERR_INVALID;
+    return count;
+}
+
+static void *run_web_client(void *argument)
+{
+    struct web_client *w = argument;
+    struct rename_job jobs[RUNS];
+    uint64_t acked = 0;
+    for (uint64_t i = 0; i < RUNS; i++) {
+        jobs[i] =
+            (struct rename_job){.bot = w->number, .cooldown_s = (int64_t)i, .is_bad = i % 3 == 2};
+        const struct store_command c = {.id = i, .kind = STORE_RUN, .run = {change_bot, &jobs[i]}};
+        for (; !store_client_push(w->client, &c); acked += take_acks(w)) sem_wait(&w->woken);
+    }
+    for (; acked < RUNS; acked += take_acks(w)) sem_wait(&w->woken);
+    return jobs[RUNS - 1].calls > 0 ? NULL : argument;
+}
+
+static void wake_web(void *user)
+{
+    sem_post(&((struct web_client *)user)->woken);
+}
+
+static void test_store_thread__clients_write_beside_each_other(void **state)
+{
+    const struct fixture *f = fixture_of(state);
+    struct harness h;
+    start(&h, f, SLOTS);
+    struct web_client web[CLIENTS];
+    memset(web, 0, sizeof web);
+    for (int i = 0; i < CLIENTS; i++) {
+        struct web_client *w = &web[i];
+        w->number = insert_bot(&h);
+        sem_init(&w->woken, 0, 0);
+        const struct store_thread_options options = {.slot_count = 8, .wake = wake_web, .user = w};
+        assert_ok(store_client_open(h.thread, &options, &w->client));
+        assert_int_equal(pthread_create(&w->thread, NULL, run_web_client, w), 0);
+    }
+    for (uint64_t id = 1; id <= 2000; id++) {
+        struct store_command c = placed(id, web[0].number);
+        while (!push(&h, &c)) assert_int_equal(await(&h).err, OK);
+    }
+    while (h.next_ack < h.next_command) assert_int_equal(await(&h).err, OK);
+    for (int i = 0; i < CLIENTS; i++) {
+        void *failed = web;
+        pthread_join(web[i].thread, &failed);
+        assert_null(failed);
+        assert_int_equal(web[i].refused, RUNS / 3);
+        assert_int_equal(store_client_pending(web[i].client), 0);
+        sem_destroy(&web[i].woken);
+    }
+    stop(&h);
+    assert_int_equal(query_i64(f, "SELECT count(*) FROM orders"), 2000);
+    /* The last function of each was refused by its second half, and took the first with it. */
+    assert_int_equal(
+        query_i64(f, "SELECT count(*) FROM bots WHERE cooldown_s = 298 AND capital = 305"),
+        CLIENTS);
+}
+
+static void test_store_thread__clients_have_a_limit(void **state)
+{
+    const struct fixture *f = fixture_of(state);
+    struct harness h;
+    start(&h, f, 2);
+    struct store_client *client = NULL;
+    const struct store_thread_options options = {.slot_count = 2};
+    for (int i = 1; i < STORE_CLIENTS_MAX; i++)
+        assert_ok(store_client_open(h.thread, &options, &client));
+    assert_err(store_client_open(h.thread, &options, &client), ERR_LIMIT, "32 clients");
+    assert_null(client);
+    stop(&h);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +470,8 @@ int main(void)
         ON_BOTH(test_store_thread__bad_command_does_not_take_others_with_it),
         ON_BOTH(test_store_thread__stop_carries_out_what_waits),
         ON_BOTH(test_store_thread__every_kind_of_command),
+        ON_BOTH(test_store_thread__clients_write_beside_each_other),
+        ON_SQLITE(test_store_thread__clients_have_a_limit),
         ON_SQLITE(test_store_thread__failed_sync_is_found_out_about_and_nothing_is_lost),
         ON_SQLITE(test_store_thread__full_disk_loses_nothing_and_passes),
         ON_SQLITE(test_store_thread__stop_does_not_wait_for_a_broken_disk),
