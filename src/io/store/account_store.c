@@ -119,12 +119,26 @@ enum err account_store_set_locale(struct sql *db, uint64_t user_id, const char *
                     *locale ? locale : NULL);
 }
 
+enum err account_store_still(struct sql *db, uint64_t user_id, int64_t password_ms)
+{
+    struct sql_statement *st;
+    int64_t id;
+    const enum err err = sql_use(
+        db, "SELECT id FROM users WHERE id = ?1 AND password_ms = ?2 AND state = 'active'", &st);
+    if (err) return err;
+    sql_u64(st, user_id);
+    sql_i64(st, password_ms);
+    return sql_run_i64(st, &id);
+}
+
 enum err account_store_admins(struct sql *db, uint64_t *count)
 {
     struct sql_statement *st;
     int64_t value = 0;
-    enum err err =
-        sql_use(db, "SELECT count(*) FROM users WHERE role = 'admin' AND state = 'active'", &st);
+    enum err err = sql_use(db,
+                           "SELECT count(*) FROM users WHERE role = 'admin' AND state = 'active' "
+                           "AND email IS NOT NULL",
+                           &st);
     if (!err) err = sql_run_i64(st, &value);
     *count = (uint64_t)value;
     return err;
@@ -144,11 +158,12 @@ enum err account_store_delete(struct sql *db, uint64_t user_id)
 enum err account_store_begin_totp(struct sql *db, uint64_t user_id, const struct sealed *secret)
 {
     struct sql_statement *st;
-    const enum err err = begin(db, "UPDATE users SET totp_next = ?2 WHERE id = ?1", &st);
+    const enum err err =
+        begin(db, "UPDATE users SET totp_next = ?2 WHERE id = ?1 AND totp IS NULL", &st);
     if (err) return err;
     sql_u64(st, user_id);
     bind_sealed(st, secret);
-    return end_one(db, st, "user", user_id);
+    return end_one(db, st, "user without a second factor", user_id);
 }
 
 static enum err drop_codes(struct sql *db, uint64_t user_id)
@@ -171,17 +186,19 @@ static enum err add_code(struct sql *db, uint64_t user_id, const uint8_t hash[ST
     return sql_run(st);
 }
 
-enum err account_store_confirm_totp(struct sql *db, uint64_t user_id, uint64_t step,
-                                    const uint8_t (*codes)[STORE_HASH_SIZE], uint32_t code_count)
+enum err account_store_confirm_totp(struct sql *db, uint64_t user_id, const struct sealed *secret,
+                                    uint64_t step, const uint8_t (*codes)[STORE_HASH_SIZE],
+                                    uint32_t code_count)
 {
     struct sql_statement *st;
     enum err err = begin(db,
                          "UPDATE users SET totp = totp_next, totp_next = NULL, totp_step = ?2 "
-                         "WHERE id = ?1 AND totp_next IS NOT NULL",
+                         "WHERE id = ?1 AND totp_next = ?3",
                          &st);
     if (err) return err;
     sql_u64(st, user_id);
     sql_u64(st, step);
+    bind_sealed(st, secret);
     err = sql_run_one(st, "second factor that waits, of user", user_id);
     if (!err) err = drop_codes(db, user_id);
     for (uint32_t i = 0; !err && i < code_count; i++) err = add_code(db, user_id, codes[i]);
@@ -300,6 +317,22 @@ enum err account_store_end_sessions(struct sql *db, uint64_t user_id, uint64_t b
     return changed(db, sql_run(st));
 }
 
+enum err account_store_trim_sessions(struct sql *db, uint64_t user_id, uint32_t keep,
+                                     int64_t now_ms)
+{
+    struct sql_statement *st;
+    const enum err err = begin(db,
+                               "DELETE FROM sessions WHERE user_id = ?1 AND expires_ms > ?2 AND "
+                               "id NOT IN (SELECT id FROM sessions WHERE user_id = ?1 AND "
+                               "expires_ms > ?2 ORDER BY seen_ms DESC, id DESC LIMIT ?3)",
+                               &st);
+    if (err) return err;
+    sql_u64(st, user_id);
+    sql_i64(st, now_ms);
+    sql_i64(st, keep);
+    return changed(db, sql_run(st));
+}
+
 /* text is a statement of the time. */
 static enum err sweep(struct sql *db, const char *text, int64_t now_ms)
 {
@@ -315,6 +348,8 @@ enum err account_store_sweep(struct sql *db, int64_t now_ms)
     enum err err = sql_save(db, SQL_STATEMENTS);
     if (err) return err;
     err = sweep(db, "DELETE FROM sessions WHERE expires_ms <= ?1", now_ms);
+    if (!err)
+        err = sweep(db, "DELETE FROM api_tokens WHERE expires_ms > 0 AND expires_ms <= ?1", now_ms);
     if (!err) err = sweep(db, "DELETE FROM password_resets WHERE expires_ms <= ?1", now_ms);
     return sql_saved(db, SQL_STATEMENTS, err);
 }
@@ -338,6 +373,23 @@ enum err account_store_add_token(struct sql *db, const struct store_api_token *t
     sql_i64(st, token->expires_ms);
     err = changed(db, sql_run_i64(st, &row_id));
     *id = (uint64_t)row_id;
+    return err;
+}
+
+enum err account_store_count_tokens(struct sql *db, uint64_t user_id, int64_t now_ms,
+                                    uint64_t *count)
+{
+    struct sql_statement *st;
+    int64_t value = 0;
+    enum err err = sql_use(db,
+                           "SELECT count(*) FROM api_tokens WHERE user_id = ?1 AND "
+                           "(expires_ms = 0 OR expires_ms > ?2)",
+                           &st);
+    if (err) return err;
+    sql_u64(st, user_id);
+    sql_i64(st, now_ms);
+    err = sql_run_i64(st, &value);
+    *count = (uint64_t)value;
     return err;
 }
 
@@ -390,6 +442,19 @@ enum err account_store_add_reset(struct sql *db, uint64_t user_id,
         sql_blob(st, hash, STORE_HASH_SIZE);
         sql_i64(st, now_ms);
         sql_i64(st, expires_ms);
+        err = sql_run(st);
+    }
+    return sql_saved(db, SQL_ONE_STATEMENT, err);
+}
+
+enum err account_store_drop_reset(struct sql *db, uint64_t user_id)
+{
+    struct sql_statement *st;
+    enum err err = sql_save(db, SQL_ONE_STATEMENT);
+    if (err) return err;
+    err = sql_use(db, "DELETE FROM password_resets WHERE user_id = ?1", &st);
+    if (!err) {
+        sql_u64(st, user_id);
         err = sql_run(st);
     }
     return sql_saved(db, SQL_ONE_STATEMENT, err);

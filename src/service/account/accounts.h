@@ -6,6 +6,9 @@
  * changes is durable before it is answered, stands in the audit log in the same transaction, and
  * holds in the directory by then.
  *
+ * A call is decided by the directory and made good by the rows: what has changed since (a password,
+ * a state, a code that was used, room for a session) is found in the transaction that acts on it.
+ *
  * What an outsider can learn: an unknown address, a wrong password and a disabled account take the
  * same road, the same hash and the same answer. Asking for a reset always answers the same.
  *
@@ -32,6 +35,7 @@ enum {
     REAUTHENTICATE_MINUTES = 10, /* for so long a password that was given counts as fresh */
     ACCOUNT_CALLS_MAX = 256,     /* a desk; one more is refused as busy */
     TOTP_ADDRESS_SIZE = 1024,
+    EMAIL_TEXT_SIZE_MAX = 1024, /* as typed, with the blanks around it; a longer one is none */
 };
 
 enum registration { REGISTRATION_FIRST, REGISTRATION_OPEN, REGISTRATION_CLOSED };
@@ -80,6 +84,7 @@ enum account_outcome {
     ACCOUNT_WRONG_CODE,
     ACCOUNT_WRONG_TOKEN, /* a reset's: unknown, used or over */
     ACCOUNT_BAD_EMAIL,
+    ACCOUNT_BAD_NAME,
     ACCOUNT_BAD_PASSWORD, /* answer.password_fault */
     ACCOUNT_EMAIL_TAKEN,
     ACCOUNT_REGISTRATION_CLOSED,
@@ -91,7 +96,8 @@ enum account_outcome {
     ACCOUNT_LAST_ADMIN,
 };
 
-/* What a call came to; good during the callback, secrets are wiped after it. */
+/* What a call came to; good during the callback, secrets are wiped after it, and none are there
+ * unless the outcome is OK. */
 struct account_answer {
     enum account_outcome outcome;
     enum password_fault password_fault;
@@ -122,7 +128,7 @@ struct account_request {
     struct slice email, password, new_password;
     struct slice code;  /* of six digits, or a recovery code */
     struct slice token; /* a reset's, or the set-up's */
-    struct slice name;  /* an API token's: 1 to 64 characters */
+    struct slice name;  /* an API token's: 1 to 64 bytes of UTF-8, not all blank */
     bool remember_me;
     uint32_t scopes;
     uint64_t target_id; /* a session, an API token or a user */
@@ -139,11 +145,11 @@ struct account_request {
 void account_register(struct account_desk *desk, const struct account_request *request);
 /* email, password, code, remember_me. Answers token, id, expires_ms. */
 void account_login(struct account_desk *desk, const struct account_request *request);
-/* who, password, code: the session counts as freshly authenticated. */
+/* who (by a session), password, code: the session counts as freshly authenticated. */
 void account_reauthenticate(struct account_desk *desk, const struct account_request *request);
 /* who, target_id: a session of theirs, logout being their own. */
 void account_end_session(struct account_desk *desk, const struct account_request *request);
-/* who, password, new_password: every other session and all API tokens end. */
+/* who, password, new_password: every other session, all API tokens and a reset that waits end. */
 void account_change_password(struct account_desk *desk, const struct account_request *request);
 /* email. Answers before it has looked. */
 void account_forgot_password(struct account_desk *desk, const struct account_request *request);
@@ -163,7 +169,8 @@ void account_set_locale(struct account_desk *desk, const struct account_request 
 /* who (an admin), target_id, role or is_disabled: that user's sessions and API tokens end. */
 void account_set_role(struct account_desk *desk, const struct account_request *request);
 void account_set_disabled(struct account_desk *desk, const struct account_request *request);
-/* Tells the database that a credential was used, as directory_identify asks for. Answers nobody. */
+/* Tells the database that a credential was used, as directory_identify asks for. Answers nobody;
+ * what cannot be written now is written with the next hour's. */
 void account_touch(struct account_desk *desk, const struct principal *who, int64_t now_ms);
 
 /* Whether a password given then still counts as fresh. */

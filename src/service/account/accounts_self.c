@@ -4,6 +4,7 @@
 
 #include <sodium.h>
 
+#include "base/utf8.h"
 #include "io/store/account_store.h"
 #include "service/account/desk_call.h"
 
@@ -48,19 +49,31 @@ static enum err apply_add_token(struct sql *db, struct account_call *call)
         .expires_ms = r->expires_ms,
     };
     memcpy(token.hash, call->hash.bytes, sizeof token.hash);
-    if (!slice_copy(r->name, token.name, sizeof token.name))
-        return err_set(ERR_INVALID, "the name is too long");
+    slice_copy(r->name, token.name, sizeof token.name);
+    uint64_t count = 0;
+    const enum err err = account_store_count_tokens(db, call->user.id, token.created_ms, &count);
+    if (err) return err;
+    if (count >= API_TOKENS_MAX) return desk_call_refused(call, ACCOUNT_LIMIT);
     return account_store_add_token(db, &token, &call->answer.id);
+}
+
+static bool name_is_good(struct slice name)
+{
+    bool blank = true;
+    for (size_t i = 0; i < name.size; i++) {
+        const unsigned char c = (unsigned char)name.data[i];
+        if (c < ' ' || c == 0x7F) return false;
+        blank = blank && c == ' ';
+    }
+    return !blank && name.size < STORE_LABEL_SIZE && utf8_is_valid(name);
 }
 
 void account_add_token(struct account_desk *desk, const struct account_request *request)
 {
     struct account_call *call = call_of(desk, request);
     if (!call) return;
-    struct store_api_token rows[API_TOKENS_MAX];
-    if (directory_tokens(desk_call_accounts(call)->directory, call->user.id, rows) ==
-        API_TOKENS_MAX) {
-        desk_call_refuse(call, ACCOUNT_LIMIT);
+    if (!name_is_good(call->request.name)) {
+        desk_call_refuse(call, ACCOUNT_BAD_NAME);
         return;
     }
     token_new(TOKEN_API, call->answer.token, &call->hash);
@@ -112,16 +125,17 @@ void account_begin_totp(struct account_desk *desk, const struct account_request 
     call->sealed.size = VAULT_OVERHEAD + TOTP_SECRET_SIZE;
     sodium_memzero(secret, sizeof secret);
     if (err || !fits) {
-        desk_call_refuse(call, ACCOUNT_FAILED);
+        desk_call_fail(call, "sealing a second factor");
         return;
     }
+    call->not_found = ACCOUNT_CONFLICT;
     desk_call_audit(call, "totp_begun", call->user.id, call->user.email, "second factor");
     desk_call_change(call, call->user.id, apply_begin_totp);
 }
 
 static enum err apply_confirm_totp(struct sql *db, struct account_call *call)
 {
-    return account_store_confirm_totp(db, call->user.id, call->step,
+    return account_store_confirm_totp(db, call->user.id, &call->user.totp_next, call->step,
                                       (const uint8_t(*)[STORE_HASH_SIZE])call->code_hashes,
                                       RECOVERY_CODES);
 }
@@ -147,6 +161,10 @@ void account_confirm_totp(struct account_desk *desk, const struct account_reques
     struct account_call *call = call_of(desk, request);
     if (!call) return;
     const enum account_outcome outcome = check_next(call);
+    if (outcome == ACCOUNT_FAILED) {
+        desk_call_fail(call, "reading a second factor");
+        return;
+    }
     if (outcome != ACCOUNT_OK) {
         desk_call_refuse(call, outcome);
         return;
@@ -196,27 +214,29 @@ void account_set_locale(struct account_desk *desk, const struct account_request 
 /* ---- admins ---- */
 
 /* What somebody could do must end with what lets them do it; and one admin must remain. */
-static enum err end_all(struct sql *db, uint64_t user_id)
+static enum err end_all(struct sql *db, struct account_call *call)
 {
+    const uint64_t user_id = call->request.target_id;
     uint64_t admins = 0;
     enum err err = account_store_end_sessions(db, user_id, 0);
     if (!err) err = account_store_end_tokens(db, user_id);
     if (!err) err = account_store_admins(db, &admins);
-    return err ? err : admins > 0 ? OK : err_set(ERR_INVALID, "no admin would be left");
+    if (err) return err;
+    return admins > 0 ? OK : desk_call_refused(call, ACCOUNT_LAST_ADMIN);
 }
 
 static enum err apply_role(struct sql *db, struct account_call *call)
 {
     const struct account_request *r = &call->request;
     const enum err err = account_store_set_role(db, r->target_id, r->role);
-    return err ? err : end_all(db, r->target_id);
+    return err ? err : end_all(db, call);
 }
 
 static enum err apply_disabled(struct sql *db, struct account_call *call)
 {
     const struct account_request *r = &call->request;
     const enum err err = account_store_set_disabled(db, r->target_id, r->is_disabled);
-    return err ? err : end_all(db, r->target_id);
+    return err ? err : end_all(db, call);
 }
 
 void account_set_role(struct account_desk *desk, const struct account_request *request)
@@ -224,7 +244,6 @@ void account_set_role(struct account_desk *desk, const struct account_request *r
     struct account_call *call = call_of(desk, request);
     if (!call) return;
     call->not_found = ACCOUNT_NOT_FOUND;
-    call->invalid = ACCOUNT_LAST_ADMIN;
     desk_call_audit(call, "role_set", call->user.id, call->user.email, "user %llu is %s",
                     (unsigned long long)request->target_id, role_name(request->role));
     desk_call_change(call, request->target_id, apply_role);
@@ -235,7 +254,6 @@ void account_set_disabled(struct account_desk *desk, const struct account_reques
     struct account_call *call = call_of(desk, request);
     if (!call) return;
     call->not_found = ACCOUNT_NOT_FOUND;
-    call->invalid = ACCOUNT_LAST_ADMIN;
     desk_call_audit(call, request->is_disabled ? "user_disabled" : "user_enabled", call->user.id,
                     call->user.email, "user %llu", (unsigned long long)request->target_id);
     desk_call_change(call, request->target_id, apply_disabled);

@@ -54,14 +54,13 @@ const struct account_port *desk_call_port(const struct account_call *call)
 
 /* ---- beginning and end ---- */
 
-static bool keep(struct account_call *call, struct slice *text)
+static void keep(struct account_call *call, struct slice *text)
 {
-    if (text->size > sizeof call->text - call->text_size) return false;
+    if (text->size > CALL_FIELD_SIZE) text->size = CALL_FIELD_SIZE;
     char *at = call->text + call->text_size;
     if (text->size > 0) memcpy(at, text->data, text->size);
     call->text_size += text->size;
     text->data = at;
-    return true;
 }
 
 struct account_call *desk_call_new(struct account_desk *desk, const struct account_request *request)
@@ -76,20 +75,30 @@ struct account_call *desk_call_new(struct account_desk *desk, const struct accou
     desk->call_count++;
     call->desk = desk;
     call->request = *request;
-    call->not_found = call->exists = call->invalid = ACCOUNT_FAILED;
+    call->not_found = ACCOUNT_FAILED;
     struct account_request *r = &call->request;
-    const bool kept = keep(call, &r->email) && keep(call, &r->password) &&
-                      keep(call, &r->new_password) && keep(call, &r->code) &&
-                      keep(call, &r->token) && keep(call, &r->name);
-    if (kept) return call;
-    call->answer.password_fault = PASSWORD_TOO_LONG;
-    desk_call_refuse(call, ACCOUNT_BAD_PASSWORD);
-    return NULL;
+    struct slice *const texts[CALL_FIELDS] = {&r->email, &r->password, &r->new_password,
+                                              &r->code,  &r->token,    &r->name};
+    for (int i = 0; i < CALL_FIELDS; i++) keep(call, texts[i]);
+    return call;
+}
+
+/* What was made for a change that did not come about. */
+static void wipe_secrets(struct account_answer *answer)
+{
+    sodium_memzero(answer->token, sizeof answer->token);
+    sodium_memzero(answer->secret, sizeof answer->secret);
+    sodium_memzero(answer->address, sizeof answer->address);
+    sodium_memzero(answer->codes, sizeof answer->codes);
+    answer->code_count = 0;
+    answer->id = 0;
+    answer->expires_ms = 0;
 }
 
 void desk_call_answer(struct account_call *call)
 {
     call->desk->call_count--;
+    if (call->answer.outcome != ACCOUNT_OK) wipe_secrets(&call->answer);
     if (call->request.done) call->request.done(call->request.user, &call->answer);
     account_picture_deinit(&call->picture);
     sodium_memzero(call, sizeof *call);
@@ -100,6 +109,13 @@ void desk_call_refuse(struct account_call *call, enum account_outcome outcome)
 {
     call->answer.outcome = outcome;
     desk_call_answer(call);
+}
+
+void desk_call_fail(struct account_call *call, const char *doing)
+{
+    log_error("account_call_failed", "doing=\"%s\" request=%s cause=\"%s\"", doing,
+              call->request.origin.request_id, err_text());
+    desk_call_refuse(call, ACCOUNT_FAILED);
 }
 
 /* ---- passwords ---- */
@@ -183,6 +199,12 @@ void desk_call_audit(struct account_call *call, const char *action, uint64_t use
     va_end(values);
 }
 
+enum err desk_call_refused(struct account_call *call, enum account_outcome outcome)
+{
+    call->refusal = outcome;
+    return err_set(ERR_INVALID, "refused by the rows");
+}
+
 static void on_user(void *user, const struct store_user *row)
 {
     struct account_call *call = user;
@@ -209,21 +231,22 @@ static enum err run(struct sql *db, struct account_change *change)
     const struct account_reader reader = {on_user, on_session, on_token, call};
     account_picture_deinit(&call->picture);
     call->has_picture = false;
+    call->refusal = ACCOUNT_OK;
     enum err err = account_read_version(db, &call->before_version);
     if (!err && call->apply) err = call->apply(db, call);
     if (!err && *call->audit.action) err = audit_append(db, &call->audit);
     if (!err) err = account_read_version(db, &call->version);
     if (!err && call->changed_user)
         err = account_read(db, call->changed_user, call->request.origin.now_ms, &reader);
-    return err;
+    /* A row that cannot be read stays so: the store must not try it again for ever. */
+    return err == ERR_PARSE ? err_note(ERR_INVALID, "while changing an account") : err;
 }
 
 static enum account_outcome outcome_of(const struct account_call *call, enum err err)
 {
+    if (call->refusal != ACCOUNT_OK) return call->refusal;
     switch (err) {
     case ERR_NOT_FOUND: return call->not_found;
-    case ERR_EXISTS: return call->exists;
-    case ERR_INVALID: return call->invalid;
     case ERR_LIMIT:
     case ERR_TIMEOUT:
     case ERR_CLOSED:
@@ -235,8 +258,14 @@ static enum account_outcome outcome_of(const struct account_call *call, enum err
 static void on_changed(struct account_change *change, enum err err)
 {
     struct account_call *call = (struct account_call *)change;
+    void (*const on_refused)(struct account_call *, enum account_outcome) = call->on_refused;
     /* A refusal stays one, whether or not the log could tell of it. */
     if (err && call->answer.outcome == ACCOUNT_OK) call->answer.outcome = outcome_of(call, err);
+    if (err && on_refused && call->refusal != ACCOUNT_OK) {
+        call->on_refused = NULL;
+        on_refused(call, call->refusal);
+        return;
+    }
     if (err && call->answer.outcome == ACCOUNT_FAILED)
         log_error("account_change_failed", "action=%s request=%s cause=%s", call->audit.action,
                   call->request.origin.request_id, err_name(err));

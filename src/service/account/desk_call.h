@@ -5,14 +5,17 @@
  *                   --> desk_call_change                           durable, with its audit entry
  *                   --> the directory learns of it --> desk_call_answer      exactly once
  *
- * A call refuses at any point with desk_call_refuse. */
+ * A call refuses at any point with desk_call_refuse; its apply refuses by the rows, with an outcome
+ * in refusal and an error that undoes what it did. */
 #ifndef SERVICE_ACCOUNT_DESK_CALL_H
 #define SERVICE_ACCOUNT_DESK_CALL_H
 
 #include "io/store/audit_store.h"
 #include "service/account/accounts.h"
 
-enum { CALL_TEXT_SIZE = 4096 };
+/* Of each of the request's texts. One that is longer is cut here and refused by whoever reads it:
+ * nothing that is taken is as long. */
+enum { CALL_FIELD_SIZE = PASSWORD_SIZE_MAX + 1, CALL_FIELDS = 6 };
 
 struct account_call {
     struct account_change change; /* first: the port gives it back */
@@ -22,7 +25,7 @@ struct account_call {
     void (*on_password)(struct account_call *call);
 
     struct account_request request;
-    char text[CALL_TEXT_SIZE]; /* what the request's slices view */
+    char text[CALL_FIELDS * CALL_FIELD_SIZE]; /* what the request's slices view */
     size_t text_size;
 
     char email[STORE_EMAIL_SIZE];
@@ -32,7 +35,7 @@ struct account_call {
     uint64_t step; /* of the code that was given; 0: it was a recovery code, or none */
     struct token_hash recovery;
     bool has_recovery;
-    uint64_t session_to_end; /* the oldest, where a new one has no room */
+    uint64_t session_to_end; /* the one that makes room for a new one; 0: there is room */
     struct sealed sealed;
     uint8_t code_hashes[RECOVERY_CODES][STORE_HASH_SIZE];
 
@@ -43,7 +46,10 @@ struct account_call {
     struct account_picture picture;
     bool has_picture;
     uint64_t before_version, version;
-    enum account_outcome not_found, exists, invalid; /* what these errors of apply mean */
+    enum account_outcome not_found; /* what ERR_NOT_FOUND of apply means */
+    enum account_outcome refusal;   /* what any refusal of apply means, where it says so */
+    /* Goes on after a refusal by the rows, instead of answering; NULL: answers. */
+    void (*on_refused)(struct account_call *call, enum account_outcome outcome);
 
     struct account_answer answer;
 };
@@ -55,11 +61,15 @@ struct accounts *desk_call_accounts(const struct account_call *call);
 const struct account_port *desk_call_port(const struct account_call *call);
 void desk_call_refuse(struct account_call *call, enum account_outcome outcome);
 void desk_call_answer(struct account_call *call);
+/* Answers ACCOUNT_FAILED, with err_text() in the log. */
+void desk_call_fail(struct account_call *call, const char *doing);
 /* Goes on in next with job.is_right, or with new_password_hash made. */
 void desk_call_check(struct account_call *call, const char *hash, struct slice password,
                      void (*next)(struct account_call *call));
 void desk_call_hash(struct account_call *call, struct slice password,
                     void (*next)(struct account_call *call));
+/* For apply: undoes it all, and the call is answered with outcome. */
+enum err desk_call_refused(struct account_call *call, enum account_outcome outcome) ERR_MUST_USE;
 /* What the audit log tells of it, in printf's way. actor is who, by e-mail. */
 void desk_call_audit(struct account_call *call, const char *action, uint64_t user_id,
                      const char *actor, const char *format, ...)

@@ -239,6 +239,36 @@ static void test_accounts__a_session_is_ended_by_its_owner_alone(void **state)
     assert_int_equal(see(user, 0)->session_count, 0);
 }
 
+static void test_accounts__the_sessions_seen_last_are_left(void **state)
+{
+    (void)state;
+    const uint64_t user = add_user("a@b.co"), other = add_user("c@d.co");
+    add_session(other, 9);
+    for (uint8_t i = 0; i < 5; i++) {
+        struct store_session s = session_of(user, i);
+        uint64_t id = 0;
+        s.seen_ms = i == 2 ? 500 : 100 + i;
+        s.expires_ms = i == 4 ? 50 : 1000; /* one is over, and takes no room */
+        CHANGE(account_store_add_session(db, &s, &id), OK);
+    }
+    CHANGE(account_store_trim_sessions(db, user, 2, 60), OK);
+    const struct seen *seen = see(user, 60);
+    assert_int_equal(seen->session_count, 2);
+    assert_int_equal(seen->sessions[0].seen_ms, 500);
+    assert_int_equal(seen->sessions[1].seen_ms, 103);
+    assert_int_equal(see(other, 60)->session_count, 1);
+}
+
+static void test_accounts__still_is_for_the_password_and_the_state(void **state)
+{
+    (void)state;
+    const uint64_t user = add_user("a@b.co");
+    CHANGE(account_store_still(db, user, 7), OK);
+    CHANGE(account_store_still(db, user, 8), ERR_NOT_FOUND);
+    CHANGE(account_store_set_disabled(db, user, true), OK);
+    CHANGE(account_store_still(db, user, 7), ERR_NOT_FOUND);
+}
+
 static void test_accounts__a_token_hash_is_used_once(void **state)
 {
     (void)state;
@@ -268,6 +298,13 @@ static void test_accounts__api_tokens_come_and_go(void **state)
     assert_string_equal(seen->tokens[0].name, "ci");
     assert_int_equal(seen->tokens[0].scopes, 3);
     assert_int_equal(see(user, 1000)->token_count, 1);
+    uint64_t count = 0;
+    CHANGE(account_store_count_tokens(db, user, 999, &count), OK);
+    assert_int_equal(count, 2);
+    CHANGE(account_store_count_tokens(db, user, 1000, &count), OK);
+    assert_int_equal(count, 1);
+    CHANGE(account_store_sweep(db, 1000), OK);
+    assert_int_equal(see(user, 0)->token_count, 1);
     CHANGE(account_store_end_token(db, other, first), ERR_NOT_FOUND);
     CHANGE(account_store_end_token(db, user, first), OK);
     CHANGE(account_store_end_tokens(db, user), OK);
@@ -279,12 +316,15 @@ static void test_accounts__a_second_factor_is_confirmed_and_each_step_used_once(
     (void)state;
     const uint64_t user = add_user("a@b.co");
     const struct sealed secret = {.size = 5, .bytes = "\1\2\0\4\5"};
+    const struct sealed other = {.size = 5, .bytes = "\1\2\0\4\6"};
     uint8_t codes[3][STORE_HASH_SIZE];
     for (unsigned i = 0; i < 3; i++) memset(codes[i], (int)i + 1, STORE_HASH_SIZE);
-    CHANGE(account_store_confirm_totp(db, user, 10, codes, 3), ERR_NOT_FOUND);
+    CHANGE(account_store_confirm_totp(db, user, &secret, 10, codes, 3), ERR_NOT_FOUND);
     CHANGE(account_store_begin_totp(db, user, &secret), OK);
+    CHANGE(account_store_confirm_totp(db, user, &other, 10, codes, 3), ERR_NOT_FOUND);
     assert_int_equal(see(user, 0)->users[0].totp.size, 0);
-    CHANGE(account_store_confirm_totp(db, user, 10, codes, 3), OK);
+    CHANGE(account_store_confirm_totp(db, user, &secret, 10, codes, 3), OK);
+    CHANGE(account_store_begin_totp(db, user, &other), ERR_NOT_FOUND);
     const struct store_user row = see(user, 0)->users[0];
     assert_int_equal(row.totp.size, 5);
     assert_memory_equal(row.totp.bytes, secret.bytes, 5);
@@ -317,6 +357,10 @@ static void test_accounts__a_reset_is_used_once_in_its_time_and_the_newest_count
     CHANGE(account_store_use_reset(db, new, 101, &whose), ERR_NOT_FOUND);
     CHANGE(account_store_use_reset(db, new, 100, &whose), OK);
     assert_int_equal(whose, user);
+    CHANGE(account_store_add_reset(db, user, old, 2, 102), OK);
+    CHANGE(account_store_drop_reset(db, user), OK);
+    CHANGE(account_store_drop_reset(db, user), OK);
+    CHANGE(account_store_use_reset(db, old, 50, &whose), ERR_NOT_FOUND);
     CHANGE(account_store_use_reset(db, new, 100, &whose), ERR_NOT_FOUND);
 }
 
@@ -347,6 +391,8 @@ int main(void)
         CASE(test_accounts__a_user_that_is_not_there_is_named),
         CASE(test_accounts__sessions_are_read_until_they_end),
         CASE(test_accounts__a_session_is_ended_by_its_owner_alone),
+        CASE(test_accounts__the_sessions_seen_last_are_left),
+        CASE(test_accounts__still_is_for_the_password_and_the_state),
         CASE(test_accounts__a_token_hash_is_used_once),
         CASE(test_accounts__api_tokens_come_and_go),
         CASE(test_accounts__a_second_factor_is_confirmed_and_each_step_used_once),
