@@ -1,5 +1,5 @@
-/* The trader's guards: what stands between the engine's order and the venue. A real engine and store,
- * and a gateway that only counts. */
+/* The trader's guards: what stands between the engine's order and the venue. A real engine and
+ * store, and a gateway that only counts. */
 #include "cmocka_all.h"
 
 #include <stdlib.h>

@@ -12,8 +12,8 @@
  * A write is all or nothing on its own, inside the transaction around it:
  * - ERR_EXISTS, ERR_NOT_FOUND, ERR_INVALID: refused, nothing changed, the transaction goes on.
  * - ERR_LIMIT: the disk is full. ERR_NO_MEMORY. ERR_TIMEOUT: somebody else holds the file for too
- *   long, or PostgreSQL does not answer. ERR_CLOSED: it is gone. Nothing was committed: store_rollback, then everything since store_begin may be tried
- *   again.
+ *   long, or PostgreSQL does not answer. ERR_CLOSED: it is gone. Nothing was committed:
+ *   store_rollback, then everything since store_begin may be tried again.
  * - ERR_IO: the disk or the file failed. From a write the same holds; from store_commit nobody
  *   knows whether it happened. The store then refuses every further write (ERR_IO) until
  *   store_reopen, after which the rows tell.
@@ -39,9 +39,10 @@
 struct store;
 
 /* url as for sql_open. Opens the database, made if need be (its folder must exist), and brings it
- * to this program's version. now_ms (wall clock) dates what this writes itself. Refused with the cause: ERR_EXISTS
- * another engine has it, ERR_IO not readable or writable, ERR_PARSE not a database, ERR_INVALID
- * somebody else's database or a changed migration, ERR_UNSUPPORTED a newer program's database. */
+ * to this program's version. now_ms (wall clock) dates what this writes itself. Refused with the
+ * cause: ERR_EXISTS another engine has it, ERR_IO not readable or writable, ERR_PARSE not a
+ * database, ERR_INVALID somebody else's database or a changed migration, ERR_UNSUPPORTED a newer
+ * program's database. */
 enum err store_open(const char *url, int64_t now_ms, struct store **out) ERR_MUST_USE;
 /* Rolls back what was not committed. NULL is fine. */
 void store_close(struct store *s);
@@ -49,7 +50,8 @@ void store_close(struct store *s);
 /* This installation's 8 characters of [a-z0-9], made at the first open:
  * part of client order ids. */
 const char *store_install_id(const struct store *s);
-/* The connection that it writes by, for the statements of other files; see sql.h for their rules. */
+/* The connection that it writes by, for the statements of other files; see sql.h for their
+ * rules. */
 struct sql *store_sql(struct store *s);
 /* Whether a failed commit or a broken file stopped all writing. */
 bool store_is_broken(const struct store *s);
@@ -76,8 +78,8 @@ void store_rollback(struct store *s);
  * ERR_NOT_FOUND: no such bot. ERR_EXISTS: the id or the client order id was used before.
  * ERR_INVALID: a row that the table's rules refuse. */
 enum err store_order_placed(struct store *s, const struct store_order *order) ERR_MUST_USE;
-/* State, reason, fill sums, venue id and code, updated_ms; what was asked for never changes, but the
- * scales of all amounts may. */
+/* State, reason, fill sums, venue id and code, updated_ms; what was asked for never changes, but
+ * the scales of all amounts may. */
 enum err store_order_changed(struct store *s, const struct store_change *change) ERR_MUST_USE;
 /* Fill, order, position, bot totals and, if it closed one, the round trip. ERR_EXISTS: this trade
  * id is booked already, and nothing changes. ERR_NOT_FOUND: no such order of this bot, or no such

@@ -10,13 +10,13 @@
  *   Acks come in the order of a client's commands, each command exactly one.
  * - A full ring refuses the push, and the caller is told: the trade thread then takes no new
  *   entries. Commands whose ack was not popped yet count as waiting, so an ack always has room.
- * - A command that cannot be done (its rows refuse it) is acked with the error and does not take the
- *   others with it.
- * - What the world refuses (a full disk, a failing one, somebody else's lock) is no command's fault:
- *   the batch is tried again, ever less often up to once a second, and nothing behind it is lost or
- *   overtakes it. After a commit of unknown outcome the store is reopened, and each command finds out
- *   by its own rows whether it is done; a STORE_RUN has no rows that we know, and is acked ERR_IO:
- *   whoever asked for it looks. Meanwhile store_thread_trouble tells why.
+ * - A command that cannot be done (its rows refuse it) is acked with the error and does not take
+ *   the others with it.
+ * - What the world refuses (a full disk, a failing one, somebody else's lock) is no command's
+ *   fault: the batch is tried again, ever less often up to once a second, and nothing behind it is
+ *   lost or overtakes it. After a commit of unknown outcome the store is reopened, and each command
+ *   finds out by its own rows whether it is done; a STORE_RUN has no rows that we know, and is
+ *   acked ERR_IO: whoever asked for it looks. Meanwhile store_thread_trouble tells why.
  * - On PostgreSQL a batch is sent as one pipeline. If one of its commands is refused, nothing of it
  *   has happened, and it is carried out once more with an answer to each.
  * - A full disk gets the reserve (reserve.h): commands go on, but the trouble stays until there is
@@ -124,8 +124,8 @@ bool store_client_push(struct store_client *c, const struct store_command *comma
 bool store_client_pop_ack(struct store_client *c, struct store_ack *ack);
 uint32_t store_client_pending(const struct store_client *c);
 
-/* Any thread. Why writes wait, or may use up the reserve: ERR_LIMIT the disk is full, ERR_IO the disk
- * or the file failed, ERR_TIMEOUT somebody else holds the file, ERR_CLOSED no PostgreSQL,
+/* Any thread. Why writes wait, or may use up the reserve: ERR_LIMIT the disk is full, ERR_IO the
+ * disk or the file failed, ERR_TIMEOUT somebody else holds the file, ERR_CLOSED no PostgreSQL,
  * ERR_NO_MEMORY; OK all is well. */
 enum err store_thread_trouble(struct store_thread *t);
 /* From here on a batch that the world refuses is acked with the error instead of waiting. */
