@@ -38,7 +38,9 @@ static const struct options options = {
     .command = "sim",
     .summary =
         "The simulated exchange: Binance spot's REST and WebSocket protocols over a made-up\n"
-        "market or a recording. Prints where it is, and a test account's key.",
+        "market or a recording. Prints where it is, and a test account's keys: one that may "
+        "trade,\n"
+        "and one that says it may withdraw, which serve refuses to keep.",
     .flags = flags,
     .flag_count = sizeof flags / sizeof *flags,
 };
@@ -108,8 +110,10 @@ static void on_signal(uv_signal_t *handle, int number)
 static void print_start(const struct simserver_info *i)
 {
     printf("{\"venue\":\"binance\",\"rest\":\"%s\",\"ws\":\"%s\",\"ws_api\":\"%s\","
-           "\"api_key\":\"%s\",\"secret\":\"%s\"}\nready %s\n",
-           i->rest, i->ws, i->ws_api, i->api_key, i->secret, i->url);
+           "\"api_key\":\"%s\",\"secret\":\"%s\",\"withdraw_api_key\":\"%s\","
+           "\"withdraw_secret\":\"%s\"}\nready %s\n",
+           i->rest, i->ws, i->ws_api, i->api_key, i->secret, i->withdraw_api_key,
+           i->withdraw_secret, i->url);
     fflush(stdout);
 }
 

@@ -52,6 +52,8 @@ static void fuzz_rest(struct slice body)
     static struct level levels[64];
     static struct binance_my_trade mine[16];
     struct binance_exchange_info info;
+    struct binance_restrictions restrictions;
+    bool can_trade;
     struct binance_depth depth;
     size_t count;
     /* Each must only come back; what it says is the other tests' affair. */
@@ -59,6 +61,8 @@ static void fuzz_rest(struct slice body)
     err |= binance_read_klines(body, &btc, candles, 16, &count);
     err |= binance_read_depth(body, &btc, levels, 64, &depth);
     err |= binance_read_my_trades(body, &btc, mine, 16, &count);
+    err |= binance_read_can_trade(body, &can_trade);
+    err |= binance_read_restrictions(body, &restrictions);
     (void)err;
 }
 

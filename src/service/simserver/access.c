@@ -14,21 +14,33 @@ static void make_name(char out[ACCESS_NAME_SIZE])
     out[ACCESS_NAME_SIZE - 1] = '\0';
 }
 
+static enum err add_hmac(struct access *a, bool may_withdraw, char secret[ACCESS_NAME_SIZE])
+{
+    struct access_key *k = &a->keys[a->count++];
+    k->kind = BINANCE_KEY_HMAC;
+    k->may_withdraw = may_withdraw;
+    make_name(k->name);
+    make_name(secret);
+    return binance_key_init_hmac(&k->hmac, slice_of(k->name), slice_of(secret));
+}
+
 enum err access_init(struct access *a, const unsigned char *ed25519_public)
 {
     *a = (struct access){0};
     if (sodium_init() < 0) return err_set(ERR_IO, "libsodium does not start");
-    struct access_key *k = &a->keys[a->count++];
-    k->kind = BINANCE_KEY_HMAC;
-    make_name(k->name);
-    make_name(a->secret);
-    const enum err err = binance_key_init_hmac(&k->hmac, slice_of(k->name), slice_of(a->secret));
+    enum err err = add_hmac(a, false, a->secret);
+    if (!err) err = add_hmac(a, true, a->withdraw_secret);
     if (err || !ed25519_public) return err;
-    k = &a->keys[a->count++];
+    struct access_key *k = &a->keys[a->count++];
     k->kind = BINANCE_KEY_ED25519;
     memcpy(k->name, ACCESS_ED25519_NAME, sizeof ACCESS_ED25519_NAME);
     memcpy(k->ed25519_public, ed25519_public, sizeof k->ed25519_public);
     return OK;
+}
+
+const struct access_key *access_hmac(const struct access *a, bool may_withdraw)
+{
+    return &a->keys[may_withdraw ? 1 : 0];
 }
 
 void access_deinit(struct access *a)

@@ -10,12 +10,13 @@
 #include "base/slice.h"
 #include "io/venue/binance/binance_sign.h"
 
-enum { ACCESS_KEYS_MAX = 2, ACCESS_NAME_SIZE = 65 };
+enum { ACCESS_KEYS_MAX = 3, ACCESS_NAME_SIZE = 65 };
 
 #define ACCESS_ED25519_NAME "ed25519-test"
 
 struct access_key {
-    uint8_t kind; /* enum binance_key_kind */
+    uint8_t kind;      /* enum binance_key_kind */
+    bool may_withdraw; /* told to who asks; there is nothing to withdraw */
     char name[ACCESS_NAME_SIZE];
     struct binance_key hmac;
     unsigned char ed25519_public[32];
@@ -24,12 +25,16 @@ struct access_key {
 struct access {
     struct access_key keys[ACCESS_KEYS_MAX];
     unsigned count;
-    char secret[ACCESS_NAME_SIZE]; /* of the HMAC key, for simserver_info */
+    /* Of the HMAC keys, for simserver_info. */
+    char secret[ACCESS_NAME_SIZE], withdraw_secret[ACCESS_NAME_SIZE];
 };
 
-/* Makes the HMAC key, and takes the other one where there is one. */
+/* Makes the HMAC keys, one that may not withdraw and one that may, and takes the other one where
+ * there is one. */
 enum err access_init(struct access *a, const unsigned char *ed25519_public) ERR_MUST_USE;
 void access_deinit(struct access *a);
+/* Of an account's two HMAC keys. */
+const struct access_key *access_hmac(const struct access *a, bool may_withdraw);
 /* NULL: not known. */
 struct access_key *access_find(struct access *a, struct slice name);
 bool access_is_signed(struct access_key *k, struct slice payload, struct slice signature);

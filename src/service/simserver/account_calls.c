@@ -162,6 +162,19 @@ bool call_account(struct call *c)
     return true;
 }
 
+bool call_restrictions(struct call *c)
+{
+    buffer_append_text(c->out, "{\"ipRestrict\":false,\"createTime\":1700000000000,"
+                               "\"enableReading\":true,\"enableWithdrawals\":");
+    buffer_append_text(c->out, c->key->may_withdraw ? "true" : "false");
+    buffer_append_text(c->out, ",\"enableInternalTransfer\":false,\"enableMargin\":false,"
+                               "\"enableFutures\":false,\"permitsUniversalTransfer\":false,"
+                               "\"enableVanillaOptions\":false,\"enableFixApiTrade\":false,"
+                               "\"enableFixReadOnly\":false,\"enableSpotAndMarginTrading\":true,"
+                               "\"enablePortfolioMarginTrading\":false}");
+    return true;
+}
+
 bool call_commission(struct call *c)
 {
     uint16_t instrument;

@@ -6,7 +6,8 @@
 #include "service/simserver/simserver_internal.h"
 #include "service/simserver/wire_text.h"
 
-#define PREFIX        "/binance/api/v3/"
+#define ROOT          "/binance"
+#define PREFIX        ROOT "/api/v3/"
 #define RECV_WINDOW   INT64_C(5000)
 #define RECV_MAX      INT64_C(60000)
 #define AHEAD_MS      1000
@@ -75,6 +76,8 @@ static const struct endpoint endpoints[] = {
      NULL, " symbol "},
     {"GET", "myTrades", "myTrades", SECURITY_SIGNED, 20, false, call_my_trades, weigh_my_trades,
      " symbol orderId startTime endTime fromId limit "},
+    {"GET", "/sapi/v1/account/apiRestrictions", "", SECURITY_SIGNED, 1, false, call_restrictions,
+     NULL, ""},
     {"GET", "rateLimit/order", "account.rateLimits.orders", SECURITY_SIGNED, 40, false,
      call_order_counts, NULL, ""},
 
@@ -94,8 +97,12 @@ enum { ENDPOINT_COUNT = sizeof endpoints / sizeof *endpoints };
 
 const struct endpoint *endpoint_of_path(struct slice method, struct slice path)
 {
-    if (path.size < sizeof PREFIX || memcmp(path.data, PREFIX, sizeof PREFIX - 1) != 0) return NULL;
-    const struct slice name = {path.data + sizeof PREFIX - 1, path.size - (sizeof PREFIX - 1)};
+    static const char api[] = PREFIX, root[] = ROOT "/";
+    size_t skipped = sizeof api - 1;
+    if (path.size < sizeof root || memcmp(path.data, root, sizeof root - 1) != 0) return NULL;
+    if (path.size < sizeof api || memcmp(path.data, api, sizeof api - 1) != 0)
+        skipped = sizeof root - 2; /* the table names the slash */
+    const struct slice name = {path.data + skipped, path.size - skipped};
     for (unsigned i = 0; i < ENDPOINT_COUNT; i++)
         if (slice_is(name, endpoints[i].path) && slice_is(method, endpoints[i].method))
             return &endpoints[i];

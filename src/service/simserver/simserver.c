@@ -410,8 +410,11 @@ static enum err open_port(struct simserver *s, const struct simserver_options *o
     snprintf(i->rest, sizeof i->rest, "http://%s/binance", at);
     snprintf(i->ws, sizeof i->ws, "ws://%s/binance", at);
     snprintf(i->ws_api, sizeof i->ws_api, "ws://%s/binance/ws-api/v3", at);
-    snprintf(i->api_key, sizeof i->api_key, "%s", s->access.keys[0].name);
+    snprintf(i->api_key, sizeof i->api_key, "%s", access_hmac(&s->access, false)->name);
     snprintf(i->secret, sizeof i->secret, "%s", s->access.secret);
+    snprintf(i->withdraw_api_key, sizeof i->withdraw_api_key, "%s",
+             access_hmac(&s->access, true)->name);
+    snprintf(i->withdraw_secret, sizeof i->withdraw_secret, "%s", s->access.withdraw_secret);
     return OK;
 }
 

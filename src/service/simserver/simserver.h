@@ -1,6 +1,7 @@
 /* The simulated exchange on a port: Binance spot's wire protocol over core/sim.
  *
- * One port, prefix /binance: REST /binance/api/v3, streams /binance/ws and /binance/stream,
+ * One port, prefix /binance: REST /binance/api/v3, of /binance/sapi/v1 what a key may do, streams
+ * /binance/ws and /binance/stream,
  * WebSocket API /binance/ws-api/v3. Used by `tradebot sim` and, on a thread of its own,
  * by `tradebot serve`.
  *
@@ -79,11 +80,13 @@ struct simserver_options {
     struct simserver_limits limits;
 };
 
-/* Where it is, and the key of its test account, made at open. */
+/* Where it is, and the keys of its test account, made at open: one that may trade, and one that
+ * says of itself that it may withdraw, too, which a careful client refuses to keep. */
 struct simserver_info {
     char rest[SIMSERVER_TEXT_SIZE], ws[SIMSERVER_TEXT_SIZE], ws_api[SIMSERVER_TEXT_SIZE];
     char url[SIMSERVER_TEXT_SIZE]; /* "http://127.0.0.1:9100" */
     char api_key[SIMSERVER_TEXT_SIZE], secret[SIMSERVER_TEXT_SIZE];
+    char withdraw_api_key[SIMSERVER_TEXT_SIZE], withdraw_secret[SIMSERVER_TEXT_SIZE];
     uint16_t port;
 };
 

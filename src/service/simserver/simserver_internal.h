@@ -90,8 +90,9 @@ void simserver_settle(struct simserver *s);
 enum security { SECURITY_NONE, SECURITY_SIGNED, SECURITY_SESSION };
 
 struct endpoint {
-    const char *method, *path; /* REST; "" where there is none */
-    const char *api_method;    /* WebSocket API; "" where there is none */
+    /* REST; "" where there is none. A path with a '/' in front is not one of /api/v3. */
+    const char *method, *path;
+    const char *api_method; /* WebSocket API; "" where there is none */
     uint8_t security;
     uint16_t weight;
     bool is_free; /* weight 0 when it succeeds */
@@ -140,6 +141,7 @@ bool call_all_orders(struct call *c);
 bool call_list_status(struct call *c);
 bool call_account(struct call *c);
 bool call_commission(struct call *c);
+bool call_restrictions(struct call *c);
 bool call_my_trades(struct call *c);
 bool call_order_counts(struct call *c);
 uint32_t weigh_open_orders(const struct call *c);

@@ -303,6 +303,51 @@ static void test_rest__fixtures_of_other_people_are_read(void **state)
     recording_close(&r);
 }
 
+#define RESTRICTIONS(withdrawals, more)                                                            \
+    "{\"ipRestrict\":true,\"createTime\":1698645219000,\"enableReading\":true,"                    \
+    "\"enableWithdrawals\":" withdrawals ",\"enableMargin\":false,\"enableFutures\":true,"         \
+    "\"enableVanillaOptions\":false,\"enableSpotAndMarginTrading\":true" more "}"
+
+static void test_rest__what_a_key_may_do(void **state)
+{
+    (void)state;
+    static const struct {
+        struct slice body;
+        enum err err;
+        bool may_move_funds;
+    } cases[] = {
+        {SLICE(RESTRICTIONS("false", "")), OK, false},
+        {SLICE(RESTRICTIONS("false", ",\"permitsUniversalTransfer\":false")), OK, false},
+        {SLICE(RESTRICTIONS("true", "")), OK, true},
+        {SLICE(RESTRICTIONS("false", ",\"permitsUniversalTransfer\":true")), OK, true},
+        {SLICE(RESTRICTIONS("false", ",\"enableInternalTransfer\":true")), OK, true},
+        {SLICE(RESTRICTIONS("true", ",\"enableInternalTransfer\":false")), OK, true},
+        {SLICE(RESTRICTIONS("false", ",\"enableTransferOfSomeKind\":true")), OK, true},
+        {SLICE(RESTRICTIONS("false", ",\"somethingElse\":true")), OK, false},
+        /* What is not told in so many words counts as not known. */
+        {SLICE(RESTRICTIONS("0", "")), ERR_PARSE, false},
+        {SLICE(RESTRICTIONS("\"false\"", "")), ERR_PARSE, false},
+        {SLICE(RESTRICTIONS("null", "")), ERR_PARSE, false},
+        {SLICE("{\"enableReading\":true}"), ERR_PARSE, false},
+        {SLICE("{}"), ERR_PARSE, false},
+        {SLICE("[]"), ERR_PARSE, false},
+        {SLICE("<html>"), ERR_PARSE, false},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct binance_restrictions r;
+        if (binance_read_restrictions(cases[i].body, &r) != cases[i].err) fail_msg("case %u", i);
+        if (cases[i].err) continue;
+        if (r.may_move_funds != cases[i].may_move_funds) fail_msg("case %u", i);
+        assert_true(r.may_read && r.may_trade_spot && r.may_trade_futures && r.ip_restricted);
+        assert_false(r.may_borrow || r.may_trade_options);
+    }
+    bool can_trade = true;
+    assert_int_equal(
+        binance_read_can_trade(SLICE("{\"canTrade\":false,\"balances\":[{}]}"), &can_trade), OK);
+    assert_false(can_trade);
+    assert_int_equal(binance_read_can_trade(SLICE("{}"), &can_trade), ERR_PARSE);
+}
+
 static void test_rest__hostile_bodies_are_refused(void **state)
 {
     (void)state;
@@ -398,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_rest__real_klines_equal_jansson),
         cmocka_unit_test(test_rest__recorded_snapshots_are_sorted_books),
         cmocka_unit_test(test_rest__fixtures_of_other_people_are_read),
+        cmocka_unit_test(test_rest__what_a_key_may_do),
         cmocka_unit_test(test_rest__hostile_bodies_are_refused),
         cmocka_unit_test(test_rest__queries_are_written),
     };

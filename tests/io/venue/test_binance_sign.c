@@ -140,6 +140,39 @@ static void test_sign__bad_keys_are_refused_and_nothing_is_left(void **state)
     assert_memory_equal(&k, &zero, sizeof k);
 }
 
+#define PEM_ED25519                                                                                \
+    "-----BEGIN PRIVATE KEY-----\n"                                                                \
+    "MC4CAQAwBQYDK2VwBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n"                           \
+    "-----END PRIVATE KEY-----\n"
+#define PEM_OF_A_CURVE                                                                             \
+    "-----BEGIN PRIVATE KEY-----\n"                                                                \
+    "MC4CAQAwBQYDK2VuBCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f\n"                           \
+    "-----END PRIVATE KEY-----\n"
+
+static void test_sign__a_secret_tells_by_itself_what_kind_it_is(void **state)
+{
+    (void)state;
+    struct binance_key k;
+    char by_pem[BINANCE_SIGNATURE_SIZE], by_seed[BINANCE_SIGNATURE_SIZE];
+    assert_int_equal(binance_key_init(&k, SLICE("tradebot-test-key"), SLICE(PEM_ED25519)), OK);
+    assert_int_equal(k.kind, BINANCE_KEY_ED25519);
+    assert_int_equal(binance_sign(&k, SLICE("a=1"), by_pem), OK);
+    binance_key_deinit(&k);
+    ed25519_key(&k);
+    assert_int_equal(binance_sign(&k, SLICE("a=1"), by_seed), OK);
+    binance_key_deinit(&k);
+    assert_string_equal(by_pem, by_seed);
+
+    assert_int_equal(binance_key_init(&k, SLICE("key"), SLICE("secret")), OK);
+    assert_int_equal(k.kind, BINANCE_KEY_HMAC);
+    binance_key_deinit(&k);
+    assert_int_equal(binance_key_init(&k, SLICE("key"), SLICE(PEM_OF_A_CURVE)), ERR_UNSUPPORTED);
+    assert_int_equal(binance_key_init(&k, SLICE("key"), SLICE("-----BEGIN PRIVATE KEY-----\nMC4C")),
+                     ERR_INVALID);
+    assert_null(strstr(err_text(), "MC4C"));
+    assert_int_equal(binance_key_init(&k, SLICE("key"), SLICE("")), ERR_INVALID);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +181,7 @@ int main(void)
         cmocka_unit_test(test_sign__query_is_finished_with_time_and_signature),
         cmocka_unit_test(test_sign__parameters_are_sorted_before_they_are_signed),
         cmocka_unit_test(test_sign__bad_keys_are_refused_and_nothing_is_left),
+        cmocka_unit_test(test_sign__a_secret_tells_by_itself_what_kind_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,6 +197,38 @@ static void test_simserver__only_true_signatures_pass(void **state)
     exchange_close(&e);
 }
 
+/* What the account's key may do, into e->body. */
+static int ask_restrictions(struct exchange *e)
+{
+    char text[64], hex[65], target[256];
+    snprintf(text, sizeof text, "timestamp=%lld", (long long)FIXED_MS);
+    exchange_sign(e, text, hex);
+    snprintf(target, sizeof target, "/binance/sapi/v1/account/apiRestrictions?%s&signature=%s",
+             text, hex);
+    return exchange_send(e, "GET", target, "");
+}
+
+static void test_simserver__a_key_is_told_what_it_may_do(void **state)
+{
+    (void)state;
+    struct exchange e = {.clock.fixed_ms = FIXED_MS};
+    exchange_open(&e, (struct simserver_options){0});
+    assert_int_equal(ask_restrictions(&e), 200);
+    assert_non_null(strstr(e.body.data, "\"enableWithdrawals\":false"));
+    memcpy(e.info.api_key, e.info.withdraw_api_key, sizeof e.info.api_key);
+    assert_int_equal(ask_restrictions(&e), 400); /* signed by the other key's secret */
+    assert_int_equal(exchange_code(&e), -1022);
+    memcpy(e.info.secret, e.info.withdraw_secret, sizeof e.info.secret);
+    assert_int_equal(ask_restrictions(&e), 200);
+    assert_non_null(strstr(e.body.data, "\"enableWithdrawals\":true"));
+    static const char *const others[] = {"/binance/sapi/v1/account", "/binance/sapi/v1/",
+                                         "/binance/time", "/binance/",
+                                         "/sapi/v1/account/apiRestrictions"};
+    for (unsigned i = 0; i < sizeof others / sizeof *others; i++)
+        assert_int_equal(exchange_send(&e, "GET", others[i], ""), 404);
+    exchange_close(&e);
+}
+
 static void test_simserver__insisting_after_429_is_banned(void **state)
 {
     (void)state;
@@ -481,6 +513,7 @@ int main(void)
         cmocka_unit_test(test_simserver__refusals_have_binance_codes),
         cmocka_unit_test(test_simserver__orders_are_refused_as_binance_does),
         cmocka_unit_test(test_simserver__only_true_signatures_pass),
+        cmocka_unit_test(test_simserver__a_key_is_told_what_it_may_do),
         cmocka_unit_test(test_simserver__insisting_after_429_is_banned),
         cmocka_unit_test(test_simserver__unfilled_orders_are_counted),
         cmocka_unit_test(test_simserver__oco_lists_are_placed_and_cancelled),

@@ -11,6 +11,8 @@ static const struct binance_endpoint_info endpoints[BINANCE_ENDPOINT_COUNT] = {
     [BINANCE_DELETE_ORDER] = {"DELETE", "/api/v3/order", 1, true},
     [BINANCE_GET_ORDER] = {"GET", "/api/v3/order", 4, true},
     [BINANCE_GET_MY_TRADES] = {"GET", "/api/v3/myTrades", 20, true},
+    [BINANCE_GET_ACCOUNT] = {"GET", "/api/v3/account", 20, true},
+    [BINANCE_GET_RESTRICTIONS] = {"GET", "/sapi/v1/account/apiRestrictions", 1, true},
 };
 
 const struct binance_endpoint_info *binance_endpoint_info(enum binance_endpoint endpoint)

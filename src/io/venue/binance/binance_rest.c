@@ -393,3 +393,61 @@ enum err binance_read_my_trades(struct slice body, const struct instrument *i,
     while (next_place(&c, *count, capacity, &full)) read_my_trade(&c, i, &trades[(*count)++]);
     return finish_list(&c, full, capacity, "trades of ours");
 }
+
+enum err binance_read_can_trade(struct slice body, bool *can_trade)
+{
+    struct json_cursor c;
+    struct slice key;
+    bool any = false;
+    *can_trade = false;
+    cursor_init(&c, body);
+    cursor_enter_object(&c);
+    while (cursor_next_key(&c, &key)) {
+        if (slice_is(key, "canTrade"))
+            any = cursor_bool(&c, can_trade);
+        else
+            cursor_skip(&c);
+    }
+    if (!c.error && !any) cursor_refuse(&c, "no canTrade");
+    return finish(&c, "an account");
+}
+
+/* Of a name such as enableWithdrawals, enableInternalTransfer, permitsUniversalTransfer. */
+static bool moves_funds(struct slice key)
+{
+    return memmem(key.data, key.size, "ithdrawal", 9) || memmem(key.data, key.size, "ransfer", 7);
+}
+
+enum err binance_read_restrictions(struct slice body, struct binance_restrictions *out)
+{
+    struct json_cursor c;
+    struct slice key;
+    bool told = false, flag;
+    *out = (struct binance_restrictions){0};
+    cursor_init(&c, body);
+    cursor_enter_object(&c);
+    while (cursor_next_key(&c, &key)) {
+        const bool is_withdrawals = slice_is(key, "enableWithdrawals");
+        if (moves_funds(key)) {
+            if (!cursor_bool(&c, &flag)) break;
+            out->may_move_funds |= flag;
+            told |= is_withdrawals;
+        } else if (slice_is(key, "enableReading")) {
+            cursor_bool(&c, &out->may_read);
+        } else if (slice_is(key, "enableSpotAndMarginTrading")) {
+            cursor_bool(&c, &out->may_trade_spot);
+        } else if (slice_is(key, "enableFutures")) {
+            cursor_bool(&c, &out->may_trade_futures);
+        } else if (slice_is(key, "enableMargin")) {
+            cursor_bool(&c, &out->may_borrow);
+        } else if (slice_is(key, "enableVanillaOptions")) {
+            cursor_bool(&c, &out->may_trade_options);
+        } else if (slice_is(key, "ipRestrict")) {
+            cursor_bool(&c, &out->ip_restricted);
+        } else {
+            cursor_skip(&c);
+        }
+    }
+    if (!c.error && !told) cursor_refuse(&c, "no enableWithdrawals");
+    return finish(&c, "a key's restrictions");
+}

@@ -37,6 +37,8 @@ enum binance_endpoint {
     BINANCE_DELETE_ORDER,
     BINANCE_GET_ORDER,
     BINANCE_GET_MY_TRADES,
+    BINANCE_GET_ACCOUNT,
+    BINANCE_GET_RESTRICTIONS,
     BINANCE_ENDPOINT_COUNT
 };
 
@@ -153,5 +155,20 @@ struct binance_balance {
     char asset[ASSET_SIZE];
     struct money free, locked; /* in BINANCE_FEE_SCALE decimals */
 };
+
+/* Of an account: whether it may trade at all. */
+enum err binance_read_can_trade(struct slice body, bool *can_trade) ERR_MUST_USE;
+
+/* What the venue says a key may do. Rights that move funds out of the account are not told apart:
+ * withdrawals, transfers to other accounts, and whatever else is named so one day. */
+struct binance_restrictions {
+    bool may_read, may_trade_spot, may_trade_futures, may_borrow, may_trade_options;
+    bool may_move_funds;
+    bool ip_restricted;
+};
+/* ERR_PARSE also where it does not say whether the key may withdraw. Source: Binance wallet
+ * documents, "Get API Key Permission". */
+enum err binance_read_restrictions(struct slice body,
+                                   struct binance_restrictions *out) ERR_MUST_USE;
 
 #endif

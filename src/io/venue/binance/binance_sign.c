@@ -6,7 +6,9 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <sodium.h>
 
 #include "base/check.h"
@@ -66,6 +68,48 @@ enum err binance_key_init_ed25519(struct binance_key *k, struct slice api_key,
     crypto_sign_seed_keypair(public_key, k->ed25519, seed);
     k->kind = BINANCE_KEY_ED25519;
     return OK;
+}
+
+static int no_password(char *out, int size, int writing, void *user)
+{
+    (void)out;
+    (void)size;
+    (void)writing;
+    (void)user;
+    return -1; /* else OpenSSL would ask on the terminal */
+}
+
+static enum err read_pem(struct slice pem, unsigned char seed[BINANCE_ED25519_SEED_SIZE])
+{
+    size_t size = BINANCE_ED25519_SEED_SIZE;
+    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
+    enum err err = OK;
+    if (!key)
+        err = err_set(ERR_INVALID, "the secret is not a PEM private key, or it wants a password");
+    else if (EVP_PKEY_get_id(key) != EVP_PKEY_ED25519)
+        err = err_set(ERR_UNSUPPORTED, "the private key is not an Ed25519 key");
+    else if (EVP_PKEY_get_raw_private_key(key, seed, &size) != 1)
+        err = err_set(ERR_INVALID, "the private key cannot be read");
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    ERR_clear_error();
+    return err;
+}
+
+enum err binance_key_init(struct binance_key *k, struct slice api_key, struct slice secret)
+{
+    static const char pem_start[] = "-----BEGIN ";
+    unsigned char seed[BINANCE_ED25519_SEED_SIZE];
+    *k = (struct binance_key){0};
+    if (secret.size < sizeof pem_start || memcmp(secret.data, pem_start, sizeof pem_start - 1) != 0)
+        return binance_key_init_hmac(k, api_key, secret);
+    if (secret.size > BINANCE_SECRET_SIZE_MAX)
+        return err_set(ERR_INVALID, "the secret is too long");
+    enum err err = read_pem(secret, seed);
+    if (!err) err = binance_key_init_ed25519(k, api_key, seed);
+    OPENSSL_cleanse(seed, sizeof seed);
+    return err;
 }
 
 void binance_key_deinit(struct binance_key *k)

@@ -38,6 +38,11 @@ enum err binance_key_init_hmac(struct binance_key *k, struct slice api_key,
                                struct slice secret) ERR_MUST_USE;
 enum err binance_key_init_ed25519(struct binance_key *k, struct slice api_key,
                                   const unsigned char seed[BINANCE_ED25519_SEED_SIZE]) ERR_MUST_USE;
+/* As people are given keys: a secret that is a PEM text ("-----BEGIN PRIVATE KEY-----") is an
+ * Ed25519 key's, any other is HMAC's. ERR_INVALID also: a PEM text that is none, or wants a
+ * password. ERR_UNSUPPORTED: a private key of another kind. No text shows a byte of the secret. */
+enum err binance_key_init(struct binance_key *k, struct slice api_key,
+                          struct slice secret) ERR_MUST_USE;
 /* Wipes it; fine on a zeroed or failed one. */
 void binance_key_deinit(struct binance_key *k);
 
