@@ -1,9 +1,8 @@
 /* The simulated exchange on a port: Binance spot's wire protocol over core/sim.
  *
  * One port, prefix /binance: REST /binance/api/v3, of /binance/sapi/v1 what a key may do, streams
- * /binance/ws and /binance/stream,
- * WebSocket API /binance/ws-api/v3. Used by `tradebot sim` and, on a thread of its own,
- * by `tradebot serve`.
+ * /binance/ws and /binance/stream, WebSocket API /binance/ws-api/v3. Used by `tradebot sim` and, on
+ * a thread of its own, by `tradebot serve`.
  *
  * Two markets
  * - Synthetic: made by a seed, trading all the time. Klines and 24 h figures are functions of
