@@ -5,6 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+
+#include <linux/sockios.h>
 
 #include "base/buffer.h"
 #include "base/check.h"
@@ -49,7 +52,7 @@ struct conn {
     uint32_t read_size;
     size_t pending;
     size_t pending_limit;
-    size_t stall_mark; /* closing: what waited at the last look */
+    uint64_t stall_mark; /* closing: what the peer had taken at the last look */
     uint64_t written;
     struct buffer unread;
     char peer[CONN_PEER_SIZE];
@@ -226,6 +229,15 @@ size_t conn_pending(const struct conn *c)
 uint64_t conn_written(const struct conn *c)
 {
     return c->written;
+}
+
+uint64_t conn_taken(const struct conn *c)
+{
+    uv_os_fd_t fd;
+    int unacknowledged = 0;
+    if (uv_fileno((const uv_handle_t *)&c->tcp, &fd) || ioctl(fd, SIOCOUTQ, &unacknowledged))
+        return c->written - c->pending;
+    return c->written - c->pending - (uint64_t)unacknowledged;
 }
 
 void conn_pause(struct conn *c)
@@ -717,7 +729,7 @@ static void close_begin(struct conn *c, enum err reason)
         if (tls_flush(c)) return;
     }
     if (c->is_paused && !c->peer_ended) uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
-    c->stall_mark = uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
+    c->stall_mark = conn_taken(c);
     c->shutdown.data = c;
     const int status = uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown);
     if (status) {
@@ -744,10 +756,10 @@ static void on_shutdown(uv_shutdown_t *request, int status)
 static void on_flush_look(uv_timer_t *timer)
 {
     struct conn *c = timer->data;
-    const size_t waiting = uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp);
-    if (waiting == c->stall_mark)
+    const uint64_t taken = conn_taken(c);
+    if (taken == c->stall_mark)
         drop(c, ERR_TIMEOUT, "the peer took nothing for %d ms", CONN_FLUSH_STALL_MS);
-    c->stall_mark = waiting;
+    c->stall_mark = taken;
 }
 
 static void on_linger_over(uv_timer_t *timer)

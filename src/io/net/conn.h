@@ -109,6 +109,10 @@ size_t conn_pending(const struct conn *c);
  * that could reach the peer, and stays equal only where a write provably sent nothing. */
 uint64_t conn_written(const struct conn *c);
 
+/* Bytes that the peer has acknowledged. The kernel's buffer is large and tells of room in lumps, so
+ * a slow peer's progress shows here first. Costs a system call. */
+uint64_t conn_taken(const struct conn *c);
+
 /* No on_data until conn_resume; the peer is slowed down by TCP. A peer's end is not noticed
  * meanwhile. */
 void conn_pause(struct conn *c);

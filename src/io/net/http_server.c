@@ -3,21 +3,19 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/buffer.h"
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "io/net/http_message.h"
 #include "io/net/http_request.h"
+#include "io/net/http_response.h"
 
 enum {
     COPY_SIZE = 16384,  /* a body up to this is joined with its head, a larger one goes beside it */
     FLUSH_SIZE = 65536, /* answers to pipelined requests gather up to this */
     READ_AHEAD_SIZE =
         65536, /* bytes kept behind a request that is not answered: then reading stops */
-    DATE_SIZE = 40,
     CAUSE_SIZE = 160,
 };
 
@@ -28,7 +26,7 @@ struct http_server {
     uv_loop_t *loop;
     struct listener *listener;
     struct http_limits limits;
-    char *headers;
+    struct response_writer writer;
     http_handler handler;
     http_own_answer_handler on_own_answer;
     void *user;
@@ -36,8 +34,6 @@ struct http_server {
     struct http_server_counters counters;
     uint32_t holds; /* the owner, and each connection */
     bool is_closed;
-    int64_t date_second;
-    char date[DATE_SIZE];
 };
 
 /* One connection: as it owes at most one answer at a time, it is its own reply handle. */
@@ -52,13 +48,18 @@ struct http_reply {
     enum phase phase;
     uint64_t deadline; /* of the phase, loop time in ms; 0: none */
     uint64_t armed;    /* when the timer fires; it may be earlier than the deadline */
-    size_t mark;       /* progress at the phase's start: bytes of body come, or of answer left */
+    size_t mark;       /* progress at the phase's start: bytes of body come, or taken */
     uint32_t holds;    /* conn, timer, owed answer */
     bool is_owed;
     bool is_own; /* the owed answer is one that no handler is asked for */
     bool is_processing;
     bool is_paused;
+    bool is_last;    /* the answer under way is the connection's last */
     bool is_closing; /* the last answer is written */
+    /* An answer by pieces is under way: see http_reply_begin. */
+    const struct http_stream *stream;
+    void *stream_user;
+    enum response_body stream_body;
 };
 
 static struct http_limits limits_or_defaults(struct http_limits limits);
@@ -74,11 +75,12 @@ static void refuse(struct http_reply *r, int status);
 static void answer_own(struct http_reply *r, int status, const char *cause);
 static void send_words(struct http_reply *r, int status);
 static void answer(struct http_reply *r, const struct http_response *response);
-static bool response_is_valid(const struct http_response *response);
-static void write_head(struct http_reply *r, const struct http_response *response);
+static void write_head(struct http_reply *r, const struct http_response *response,
+                       enum response_body body);
+static void answered(struct http_reply *r);
 static void write_body(struct http_reply *r, const struct http_response *response);
+static void write_piece(struct http_reply *r, struct slice bytes);
 static void flush(struct http_reply *r);
-static const char *date_text(struct http_server *s);
 static void rest_phase(struct http_reply *r);
 static void phase_set(struct http_reply *r, enum phase phase, uint32_t after_ms);
 static void on_timer(uv_timer_t *timer);
@@ -102,7 +104,6 @@ enum err http_server_open(uv_loop_t *loop, const struct http_server_options *opt
     if (!s) return err_set(ERR_NO_MEMORY, "no memory for an HTTP server");
     s->loop = loop;
     s->limits = limits_or_defaults(options->limits);
-    s->headers = strdup(options->headers ? options->headers : "");
     s->handler = options->handler;
     s->on_own_answer = options->on_own_answer;
     s->user = options->user;
@@ -116,7 +117,7 @@ enum err http_server_open(uv_loop_t *loop, const struct http_server_options *opt
         .on_accept = on_accept,
         .user = s,
     };
-    enum err err = s->headers ? OK : err_set(ERR_NO_MEMORY, "no memory for an HTTP server");
+    enum err err = response_writer_init(&s->writer, options->headers);
     if (!err) err = listener_open(loop, &listener, &s->listener);
     if (err) {
         server_hold_end(s);
@@ -151,7 +152,7 @@ void http_server_close(struct http_server *s)
 
 void http_reply_send(struct http_reply *r, const struct http_response *response)
 {
-    CHECK(r->is_owed);
+    CHECK(r->is_owed && !r->stream);
     r->is_owed = false;
     if (!r->conn || !conn_is_open(r->conn)) {
         r->server->counters.late_drops++;
@@ -169,6 +170,70 @@ void http_reply_text(struct http_reply *r, int status, const char *content_type,
         r, &(struct http_response){.status = status, .content_type = content_type, .body = body});
 }
 
+bool http_reply_begin(struct http_reply *r, const struct http_response *response,
+                      const struct http_stream *stream, void *user)
+{
+    CHECK(r->is_owed && !r->stream);
+    CHECK(response->body.size == 0 && !response->release);
+    if (!http_reply_is_alive(r) || !response_is_valid(response)) {
+        http_reply_send(r, response);
+        return false;
+    }
+    r->stream = stream;
+    r->stream_user = user;
+    r->stream_body = r->framing.is_1_0 ? RESPONSE_UNTIL_CLOSE : RESPONSE_CHUNKED;
+    write_head(r, response, r->stream_body);
+    if (!r->is_processing) process(r);
+    return true;
+}
+
+enum err http_reply_write(struct http_reply *r, struct slice bytes)
+{
+    CHECK(r->stream);
+    if (!http_reply_is_alive(r)) return err_set(ERR_CLOSED, "the client is gone");
+    if (bytes.size == 0 || r->framing.is_head) return OK;
+    const size_t waiting = conn_pending(r->conn) + r->out.size;
+    if (bytes.size > HTTP_STREAM_LIMIT || waiting > HTTP_STREAM_LIMIT - bytes.size) {
+        conn_abort(r->conn);
+        return err_set(ERR_LIMIT, "the client does not read: more than %zu bytes wait",
+                       HTTP_STREAM_LIMIT);
+    }
+    write_piece(r, bytes);
+    if (!r->is_processing)
+        process(r);
+    else if (r->out.size >= FLUSH_SIZE)
+        flush(r);
+    return OK;
+}
+
+size_t http_reply_pending(const struct http_reply *r)
+{
+    return http_reply_is_alive(r) ? conn_pending(r->conn) : 0;
+}
+
+void http_reply_end(struct http_reply *r)
+{
+    CHECK(r->stream);
+    r->stream = NULL;
+    r->is_owed = false;
+    if (http_reply_is_alive(r)) {
+        if (r->stream_body == RESPONSE_CHUNKED && !r->framing.is_head)
+            buffer_append_text(&r->out, "0\r\n\r\n");
+        answered(r);
+        if (!r->is_processing) process(r);
+    }
+    reply_hold_end(r);
+}
+
+void http_reply_cut(struct http_reply *r)
+{
+    CHECK(r->stream);
+    r->stream = NULL;
+    r->is_owed = false;
+    if (http_reply_is_alive(r)) conn_abort(r->conn);
+    reply_hold_end(r);
+}
+
 bool http_reply_is_alive(const struct http_reply *r)
 {
     return r->conn && conn_is_open(r->conn);
@@ -176,7 +241,7 @@ bool http_reply_is_alive(const struct http_reply *r)
 
 struct conn *http_reply_take(struct http_reply *r, const struct conn_handler *taker, void *user)
 {
-    CHECK(r->is_owed);
+    CHECK(r->is_owed && !r->stream);
     r->is_owed = false;
     struct conn *c = NULL;
     if (!r->conn || !conn_is_open(r->conn)) {
@@ -191,52 +256,6 @@ struct conn *http_reply_take(struct http_reply *r, const struct conn_handler *ta
     }
     reply_hold_end(r);
     return c;
-}
-
-const char *http_status_text(int status)
-{
-    switch (status) {
-    case 100: return "Continue";
-    case 101: return "Switching Protocols";
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 204: return "No Content";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 303: return "See Other";
-    case 304: return "Not Modified";
-    case 307: return "Temporary Redirect";
-    case 308: return "Permanent Redirect";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 406: return "Not Acceptable";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 410: return "Gone";
-    case 411: return "Length Required";
-    case 412: return "Precondition Failed";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 415: return "Unsupported Media Type";
-    case 417: return "Expectation Failed";
-    case 418: return "I'm a teapot";
-    case 422: return "Unprocessable Content";
-    case 426: return "Upgrade Required";
-    case 428: return "Precondition Required";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    default: return "";
-    }
 }
 
 static struct http_limits limits_or_defaults(struct http_limits limits)
@@ -290,14 +309,21 @@ static void on_data(struct conn *c, struct slice bytes)
 static void on_drain(struct conn *c)
 {
     struct http_reply *r = conn_user(c);
-    if (!r->is_closing) process(r);
+    r->holds++;
+    if (r->stream && r->stream->on_drain) r->stream->on_drain(r, r->stream_user);
+    if (r->conn && !r->is_closing) process(r);
+    reply_hold_end(r);
 }
 
 static void on_close(struct conn *c, enum err reason, const char *text)
 {
     (void)reason;
     (void)text;
-    forget_conn(conn_user(c));
+    struct http_reply *r = conn_user(c);
+    const struct http_stream *stream = r->stream;
+    forget_conn(r);
+    /* The owed end of the answer holds r. */
+    if (stream && stream->on_gone) stream->on_gone(r, r->stream_user);
 }
 
 /* Handles what has come, until an answer is owed, the client must read first, or bytes run out. */
@@ -429,61 +455,34 @@ static void answer(struct http_reply *r, const struct http_response *response)
         refuse(r, 500);
         return;
     }
-    const bool keep_alive = r->message.keep_alive && !r->server->is_closed;
-    r->is_closing = !keep_alive;
-    write_head(r, response);
+    write_head(r, response, RESPONSE_LENGTH);
     write_body(r, response);
+    answered(r);
+}
+
+/* Of an answer with this way to end its body: also decides whether the connection goes on. */
+static void write_head(struct http_reply *r, const struct http_response *response,
+                       enum response_body body)
+{
+    const bool keep_alive = r->message.keep_alive && !r->server->is_closed;
+    r->is_last = !keep_alive || body == RESPONSE_UNTIL_CLOSE;
+    const enum response_connection connection = r->is_last          ? RESPONSE_CLOSES
+                                                : r->framing.is_1_0 ? RESPONSE_KEEP_ALIVE
+                                                                    : RESPONSE_STAYS;
+    response_write(&r->server->writer, uv_now(r->server->loop), response, body, connection,
+                   &r->out);
+}
+
+/* The answer is written: on to the next request, or to the end. */
+static void answered(struct http_reply *r)
+{
     http_message_next(&r->message);
     r->framing = (struct request_framing){0};
     r->phase = PHASE_IDLE; /* the next request's clock starts afresh */
-    if (r->is_closing) {
-        flush(r);
-        conn_close(r->conn);
-    }
-}
-
-static bool response_is_valid(const struct http_response *response)
-{
-    CHECK(response->status >= 200 && response->status <= 599);
-    for (size_t i = 0; i < response->header_count; i++)
-        if (!http_header_is_valid(&response->headers[i])) return false;
-    return !response->content_type || http_header_is_valid(&(struct http_header){
-                                          SLICE("Content-Type"), slice_of(response->content_type)});
-}
-
-static void write_head(struct http_reply *r, const struct http_response *response)
-{
-    struct buffer *out = &r->out;
-    buffer_append_text(out, "HTTP/1.1 ");
-    buffer_append_u64(out, (uint64_t)response->status);
-    buffer_append_char(out, ' ');
-    buffer_append_text(out, http_status_text(response->status));
-    buffer_append_text(out, "\r\nDate: ");
-    buffer_append_text(out, date_text(r->server));
-    buffer_append_text(out, "\r\n");
-    buffer_append_text(out, r->server->headers);
-    if (response->content_type) {
-        buffer_append_text(out, "Content-Type: ");
-        buffer_append_text(out, response->content_type);
-        buffer_append_text(out, "\r\n");
-    }
-    for (size_t i = 0; i < response->header_count; i++) {
-        const struct http_header *header = &response->headers[i];
-        buffer_append(out, header->name.data, header->name.size);
-        buffer_append_text(out, ": ");
-        buffer_append(out, header->value.data, header->value.size);
-        buffer_append_text(out, "\r\n");
-    }
-    if (response->status != 204 && response->status != 304) {
-        buffer_append_text(out, "Content-Length: ");
-        buffer_append_u64(out, response->body.size);
-        buffer_append_text(out, "\r\n");
-    }
-    if (r->is_closing)
-        buffer_append_text(out, "Connection: close\r\n");
-    else if (r->framing.is_1_0)
-        buffer_append_text(out, "Connection: keep-alive\r\n");
-    buffer_append_text(out, "\r\n");
+    if (!r->is_last) return;
+    r->is_closing = true;
+    flush(r);
+    conn_close(r->conn);
 }
 
 static void write_body(struct http_reply *r, const struct http_response *response)
@@ -506,6 +505,24 @@ static void write_body(struct http_reply *r, const struct http_response *respons
     buffer_clear(&r->out);
 }
 
+/* A piece of an answer by pieces. */
+static void write_piece(struct http_reply *r, struct slice bytes)
+{
+    const bool is_chunked = r->stream_body == RESPONSE_CHUNKED;
+    if (is_chunked) buffer_printf(&r->out, "%zx\r\n", bytes.size);
+    const struct slice end = is_chunked ? SLICE("\r\n") : SLICE("");
+    if (bytes.size <= COPY_SIZE) {
+        buffer_append(&r->out, bytes.data, bytes.size);
+        buffer_append(&r->out, end.data, end.size);
+        return;
+    }
+    if (r->out.failed) return; /* flush tells */
+    const struct conn_piece pieces[] = {
+        {.bytes = buffer_slice(&r->out)}, {.bytes = bytes}, {.bytes = end}};
+    (void)conn_write_pieces(r->conn, pieces, 3);
+    buffer_clear(&r->out);
+}
+
 static void flush(struct http_reply *r)
 {
     if (r->out.failed)
@@ -513,19 +530,6 @@ static void flush(struct http_reply *r)
     else if (r->out.size && conn_is_open(r->conn))
         (void)conn_write(r->conn, buffer_slice(&r->out));
     buffer_clear(&r->out);
-}
-
-static const char *date_text(struct http_server *s)
-{
-    const int64_t second = clock_wall_ms(&clock_system) / 1000;
-    if (second != s->date_second) {
-        const time_t when = (time_t)second;
-        struct tm parts;
-        gmtime_r(&when, &parts);
-        strftime(s->date, sizeof s->date, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-        s->date_second = second;
-    }
-    return s->date;
 }
 
 /* ---- clocks ---- */
@@ -545,7 +549,7 @@ static void rest_phase(struct http_reply *r)
         conn_resume(r->conn);
     }
     if (pending) {
-        if (r->phase != PHASE_STALL) r->mark = pending;
+        if (r->phase != PHASE_STALL) r->mark = (size_t)conn_taken(r->conn);
         if (r->phase != PHASE_STALL) phase_set(r, PHASE_STALL, limits->stall_ms);
     } else if (r->is_owed) {
         phase_set(r, PHASE_HANDLER, 0);
@@ -600,11 +604,11 @@ static void on_deadline(struct http_reply *r)
         phase_set(r, PHASE_BODY, limits->body_progress_ms);
         return;
     case PHASE_STALL:
-        if (conn_pending(r->conn) >= r->mark) {
+        if ((size_t)conn_taken(r->conn) - r->mark < HTTP_STALL_BYTES) {
             conn_abort(r->conn);
             return;
         }
-        r->mark = conn_pending(r->conn);
+        r->mark = (size_t)conn_taken(r->conn);
         phase_set(r, PHASE_STALL, limits->stall_ms);
         return;
     }
@@ -650,6 +654,6 @@ static void reply_hold_end(struct http_reply *r)
 static void server_hold_end(struct http_server *s)
 {
     if (--s->holds) return;
-    free(s->headers);
+    response_writer_deinit(&s->writer);
     free(s);
 }

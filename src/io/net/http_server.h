@@ -1,7 +1,8 @@
 /* An HTTP/1.1 server on one libuv loop: keep-alive, pipelining, bodies by length or chunked.
  *
  * A handler gets one whole request and a reply handle. It answers at once or later, exactly once,
- * by http_reply_send or http_reply_take; until then the connection's next request waits, so answers
+ * by http_reply_send, http_reply_take, or by pieces from http_reply_begin to http_reply_end; until
+ * then the connection's next request waits, so answers
  * keep their order. The request is good only during the handler; the reply handle until it was
  * answered, also when the client or the server is gone by then (the answer is dropped, and
  * counted). Requests that were pipelined behind a late answer are handled inside the
@@ -33,9 +34,11 @@
 #define HTTP_BODY_PROGRESS_MS    10000 /* in this time at least so many bytes of body: 408 */
 #define HTTP_BODY_PROGRESS_BYTES 1024
 #define HTTP_IDLE_MS             75000 /* between requests: closes silently */
-#define HTTP_STALL_MS            30000 /* a client that takes nothing of its answer: aborted */
+#define HTTP_STALL_MS            30000 /* a client that takes less of its answer in this time ... */
+#define HTTP_STALL_BYTES         1024  /* ... than so many bytes: aborted */
 #define HTTP_CONNECTION_LIMIT    10000 /* closed unheard */
 #define HTTP_PENDING_LIMIT       ((size_t)64 << 20) /* one answer a client has not read: aborted */
+#define HTTP_STREAM_LIMIT        ((size_t)1 << 20)  /* of an answer by pieces, unread: aborted */
 
 struct http_server;
 struct http_reply;
@@ -102,6 +105,14 @@ struct http_server_options {
     void *user;
 };
 
+/* Who writes an answer by pieces; both may be NULL. Called from the loop only. */
+struct http_stream {
+    /* What waited for the client was taken: room for more. */
+    void (*on_drain)(struct http_reply *reply, void *user);
+    /* The client is gone: end the answer with http_reply_end, here or later. */
+    void (*on_gone)(struct http_reply *reply, void *user);
+};
+
 struct http_server_counters {
     uint32_t connections;         /* alive */
     uint64_t connections_refused; /* over connection_limit */
@@ -124,6 +135,23 @@ void http_reply_send(struct http_reply *reply, const struct http_response *respo
 /* A short answer of one content type, copied. */
 void http_reply_text(struct http_reply *reply, int status, const char *content_type,
                      struct slice body);
+/* Begins an answer whose body comes by pieces: chunked, for an HTTP/1.0 client until the connection
+ * closes. response has no body; *stream must stay. False: the client is gone or a header was bad (a
+ * 500), and the handle has ended. The connection's next request waits for http_reply_end. */
+bool http_reply_begin(struct http_reply *reply, const struct http_response *response,
+                      const struct http_stream *stream, void *user);
+/* One piece, copied where it cannot be sent at once; nothing for HEAD. A writer that looks at
+ * http_reply_pending and goes on in on_drain never meets HTTP_STREAM_LIMIT; one that cannot wait
+ * (events) is cut off there: ERR_LIMIT. ERR_CLOSED: the client is gone. on_gone tells the same, so
+ * the result may be ignored. */
+enum err http_reply_write(struct http_reply *reply, struct slice bytes);
+/* Bytes that wait for the client: while there are some, on_drain will come. */
+size_t http_reply_pending(const struct http_reply *reply);
+/* Ends the answer and the handle. */
+void http_reply_end(struct http_reply *reply);
+/* The same where the answer cannot be made whole: the connection is cut, so that the client does
+ * not take a part for all of it. */
+void http_reply_cut(struct http_reply *reply);
 /* False once the client is gone: work for it may be spared,
  * but the reply must still be answered. */
 bool http_reply_is_alive(const struct http_reply *reply);
