@@ -116,6 +116,13 @@ void guard_give_back(struct guard *g, size_t limit, struct limit_key key,
         limiter_give_back(g->limits->local[limit], key, answer->at_ms, (int64_t)uv_now(g->loop));
 }
 
+void guard_reset(struct guard *g, size_t limit, struct limit_key key)
+{
+    CHECK(limit < g->limits->count);
+    (void)limiter_reset(g->limits->local[limit], key);
+    if (g->shared) limiter_redis_reset(g->shared, &g->limits->rules[limit], key);
+}
+
 struct guard_counters guard_counters(const struct guard *g)
 {
     return g->counters;

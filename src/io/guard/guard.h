@@ -54,6 +54,8 @@ bool guard_take(struct guard *g, size_t limit, struct limit_key key, struct limi
 /* Gives back what `answer` accepted: for limits that count failures only. */
 void guard_give_back(struct guard *g, size_t limit, struct limit_key key,
                      const struct limit_answer *answer);
+/* Forgets the key, here and on Redis: a person asked for it. */
+void guard_reset(struct guard *g, size_t limit, struct limit_key key);
 struct guard_counters guard_counters(const struct guard *g);
 
 #endif

@@ -101,6 +101,7 @@ static enum err script_init(struct script *s, const char *text);
 static enum err ask(struct question *q);
 static void on_reply(void *user, enum err err, const struct redis_reply *reply);
 static bool load_and_ask_again(struct question *q, const struct redis_reply *reply);
+static void on_reset(void *user, enum err err, const struct redis_reply *reply);
 static void on_loaded(void *user, enum err err, const struct redis_reply *reply);
 static enum err read_answer(const struct redis_reply *reply, uint32_t limit,
                             struct limit_answer *out);
@@ -157,6 +158,15 @@ void limiter_redis_give_back(struct limiter_redis *l, const struct limiter_redis
     snprintf(q->first, sizeof q->first, "%lld", (long long)at_ms);
     limiter_redis_key(rule, key, q->key);
     if (ask(q)) free(q);
+}
+
+void limiter_redis_reset(struct limiter_redis *l, const struct limiter_redis_rule *rule,
+                         struct limit_key key)
+{
+    char name[LIMITER_REDIS_KEY_SIZE];
+    limiter_redis_key(rule, key, name);
+    const struct slice words[] = {SLICE("DEL"), slice_of(name)};
+    (void)redis_send(l->redis, words, 2, on_reset, NULL);
 }
 
 void limiter_redis_key(const struct limiter_redis_rule *rule, struct limit_key key,
@@ -225,6 +235,11 @@ static bool load_and_ask_again(struct question *q, const struct redis_reply *rep
     q->script->is_loading = true;
     q->was_loaded = true;
     return ask(q) == OK;
+}
+
+static void on_reset(void *user, enum err err, const struct redis_reply *reply)
+{
+    (void)user, (void)err, (void)reply;
 }
 
 static void on_loaded(void *user, enum err err, const struct redis_reply *reply)

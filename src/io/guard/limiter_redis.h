@@ -47,6 +47,9 @@ enum err limiter_redis_take(struct limiter_redis *l, const struct limiter_redis_
 /* Gives back what was accepted at at_ms of an answer; nobody waits for it. */
 void limiter_redis_give_back(struct limiter_redis *l, const struct limiter_redis_rule *rule,
                              struct limit_key key, int64_t at_ms);
+/* Forgets the key; nobody waits for it. */
+void limiter_redis_reset(struct limiter_redis *l, const struct limiter_redis_rule *rule,
+                         struct limit_key key);
 /* "rl:login:192.0.2.1" */
 void limiter_redis_key(const struct limiter_redis_rule *rule, struct limit_key key,
                        char out[LIMITER_REDIS_KEY_SIZE]);

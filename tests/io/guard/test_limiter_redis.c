@@ -293,7 +293,8 @@ struct post {
     struct redis *redis;
     struct guard_limits *limits;
     struct guard *guard;
-    uint64_t longest_ms; /* that anyone waited for an answer */
+    unsigned slow;   /* answers that took longer than a few deadlines */
+    unsigned stalls; /* calls that kept the loop for over 20 ms */
 };
 
 static void post_init(struct post *p)
@@ -330,10 +331,12 @@ static struct limit_answer post_take(struct post *p, uint64_t key)
     const struct limit_key k = {{key, 4}};
     uv_update_time(&p->loop);
     const uint64_t begun = uv_now(&p->loop);
-    if (!guard_take(p->guard, LOGIN, k, &g.answer, on_guarded, &g))
-        run_until(&p->loop, is_true, &g.is_done);
+    const bool at_once = guard_take(p->guard, LOGIN, k, &g.answer, on_guarded, &g);
     uv_update_time(&p->loop);
-    if (uv_now(&p->loop) - begun > p->longest_ms) p->longest_ms = uv_now(&p->loop) - begun;
+    p->stalls += uv_now(&p->loop) - begun > 20;
+    if (!at_once) run_until(&p->loop, is_true, &g.is_done);
+    uv_update_time(&p->loop);
+    p->slow += uv_now(&p->loop) - begun > 4 * REDIS_DEADLINE_MS;
     return g.answer;
 }
 
@@ -363,12 +366,13 @@ static void wait_shared_again(struct post *p)
 static void check_degraded(struct post *p, uint64_t key, unsigned before)
 {
     unsigned local = 0;
-    p->longest_ms = 0;
+    p->slow = p->stalls = 0;
     const unsigned accepted = before + post_take_many(p, key, 3 * LIMIT_N, &local);
     assert_true(accepted <= LIMIT_N + SHARE);
     assert_true(accepted >= SHARE);
     assert_true(local >= LIMIT_N);
-    assert_true(p->longest_ms < 10 * REDIS_DEADLINE_MS);
+    /* a busy machine may take us off its cores now and then; it is no matter of each call */
+    assert_true(p->stalls <= 2 && p->slow <= 2);
 }
 
 static void test_guard__memory_answers_at_once(void **state)
@@ -502,6 +506,32 @@ static void test_guard__a_flushed_redis_costs_one_window_at_most(void **state)
     redis_server_stop(&s);
 }
 
+static void test_guard__needs_few_rights_and_leaves_no_refusal_behind(void **state)
+{
+    (void)state;
+    static const char *const acl[] = {"--user", "doctor",       "on",      "nopass",   "~*",
+                                      "+@all",  "--user",       "default", "on",       "nopass",
+                                      "~rl:*",  "-@all",        "+ping",   "+evalsha", "+time",
+                                      "+get",   "+script|load", "+set",    "+del",     NULL};
+    struct redis_server s;
+    struct post p;
+    unsigned local = 0;
+    redis_server_start(&s, acl);
+    post_open(&p, s.url);
+    assert_int_equal(post_take_many(&p, 1, LIMIT_N + 5, &local), LIMIT_N);
+    guard_reset(p.guard, LOGIN, (struct limit_key){{1, 4}});
+    struct limit_answer a = post_take(&p, 1);
+    assert_true(a.accepted);
+    guard_give_back(p.guard, LOGIN, (struct limit_key){{1, 4}}, &a);
+    (void)post_take(&p, 1); /* the script of giving back is loaded meanwhile */
+    a = post_take(&p, 1);
+    assert_int_equal(a.remaining, LIMIT_N - 2);
+    assert_int_equal(local, 0);
+    assert_non_null(strstr(redis_ask(&p.loop, p.redis, "CONFIG GET *"), "NOPERM"));
+    post_close(&p);
+    redis_server_stop(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_limiter_redis__values_that_are_not_ours_count_as_lost),
         cmocka_unit_test(test_limiter_redis__a_clock_that_steps_back_frees_nothing),
         cmocka_unit_test(test_guard__memory_answers_at_once),
+        cmocka_unit_test(test_guard__needs_few_rights_and_leaves_no_refusal_behind),
         cmocka_unit_test(test_guard__goes_on_without_a_redis_that_is_killed),
         cmocka_unit_test(test_guard__goes_on_without_a_redis_that_hangs),
         cmocka_unit_test(test_guard__goes_on_without_a_redis_that_is_full),

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "io/net/net_fixture.h"
 #include "io/redis/redis_fixture.h"
@@ -231,6 +232,43 @@ static void test_redis__hung_server_costs_a_deadline_then_nothing(void **state)
     redis_server_stop(&s);
 }
 
+static void on_value(void *user, enum err err, const struct redis_reply *reply)
+{
+    assert_int_equal(err, OK);
+    assert_int_equal(reply->kind, REDIS_TEXT);
+    *(bool *)user = true;
+}
+
+/* The loop did other things for longer than the deadline: the answers were there all the time. */
+static void test_redis__a_busy_loop_is_not_taken_for_a_slow_server(void **state)
+{
+    (void)state;
+    uv_loop_t loop;
+    struct redis_server s;
+    redis_server_start(&s, NULL);
+    uv_loop_init(&loop);
+    struct redis *r = redis_client(&loop, s.url);
+    for (int i = 0; i < BREAKER_BAD_RUN + 1; i++) {
+        bool is_done = false;
+        /* the time that the loop remembers is old when the command is sent */
+        nanosleep(&(struct timespec){.tv_nsec = 60000000}, NULL);
+        assert_int_equal(
+            redis_send(r, (struct slice[]){SLICE("ECHO"), SLICE("x")}, 2, on_value, &is_done), OK);
+        run_until(&loop, is_true, &is_done);
+    }
+    assert_int_equal(redis_state(r), BREAKER_CLOSED);
+    bool is_done = false;
+    assert_int_equal(
+        redis_send(r, (struct slice[]){SLICE("ECHO"), SLICE("x")}, 2, on_value, &is_done), OK);
+    uv_run(&loop, UV_RUN_NOWAIT); /* it leaves, and then nobody reads for a while */
+    nanosleep(&(struct timespec){.tv_nsec = 80000000}, NULL);
+    run_until(&loop, is_true, &is_done);
+    assert_int_equal(redis_counters(r).timed_out, 0);
+    redis_close(r);
+    loop_finish(&loop);
+    redis_server_stop(&s);
+}
+
 /* ---- a server that lies ---- */
 
 /* One command to a liar: it fails, the connection is given up and dialled again. */
@@ -345,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_redis__a_full_pipeline_is_answered_in_order_and_more_is_refused),
         cmocka_unit_test(test_redis__stopped_server_is_noticed_and_comes_back),
         cmocka_unit_test(test_redis__hung_server_costs_a_deadline_then_nothing),
+        cmocka_unit_test(test_redis__a_busy_loop_is_not_taken_for_a_slow_server),
         cmocka_unit_test(test_redis__garbage_is_an_error_and_a_new_connection),
         cmocka_unit_test(test_redis__an_answer_too_many_costs_the_connection),
         cmocka_unit_test(test_redis__an_endless_answer_ends_at_its_limit),
