@@ -61,10 +61,15 @@ static enum err start_page(struct store_reader *r, enum query place, const struc
 
 enum err store_reader_open(const char *url, struct store_reader **out)
 {
+    return store_reader_open_within(url, STORE_BUSY_TIMEOUT_MS, out);
+}
+
+enum err store_reader_open_within(const char *url, uint32_t timeout_ms, struct store_reader **out)
+{
     *out = NULL;
     struct store_reader *r = calloc(1, sizeof *r);
     if (!r) return err_set(ERR_NO_MEMORY, "out of memory");
-    enum err err = sql_open(url, SQL_READ, STORE_BUSY_TIMEOUT_MS, &r->db);
+    enum err err = sql_open(url, SQL_READ, timeout_ms, &r->db);
     for (int i = 0; !err && i < QUERY_COUNT; i++) {
         err = sql_prepare(r->db, query_texts[i], &r->queries[i]);
     }

@@ -1,9 +1,12 @@
 /* Reading the store for people: a connection of its own that cannot write.
  *
+ * A query waits on the caller's thread, up to STORE_BUSY_TIMEOUT_MS: a loop that must not stall asks
+ * by store_pool.h.
+ *
  * Every query is one user's: another user's rows are not there. Lists come newest first by (time,
  * id) and are paged: the id of the last row of a page, given as before_id, starts the next one.
  *
- * Errors: ERR_IO and ERR_PARSE as the store; ERR_NOT_FOUND where one row was asked for. Rows are
+ * Errors: those of sql.h, ERR_PARSE for a row that this program cannot know; ERR_NOT_FOUND where one row was asked for. Rows are
  * good during the callback. Thread: a reader belongs to one thread at a time; open one for each. */
 #ifndef IO_STORE_STORE_READ_H
 #define IO_STORE_STORE_READ_H
@@ -29,6 +32,9 @@ struct store_reader;
 
 /* The database must exist and be of this program's version: open the store first. */
 enum err store_reader_open(const char *url, struct store_reader **out) ERR_MUST_USE;
+/* The same with a limit of its own for every wait and query. */
+enum err store_reader_open_within(const char *url, uint32_t timeout_ms,
+                                  struct store_reader **out) ERR_MUST_USE;
 /* NULL is fine. */
 void store_reader_close(struct store_reader *r);
 /* The connection that it reads by, for the queries of other files. */
