@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include <linux/sockios.h>
@@ -50,6 +51,7 @@ struct conn {
     bool is_flushed; /* closing: the kernel has everything */
     bool peer_ended;
     uint32_t read_size;
+    uint32_t handshake_ms; /* of an accepted conn */
     size_t pending;
     size_t pending_limit;
     uint64_t stall_mark; /* closing: what the peer had taken at the last look */
@@ -69,6 +71,7 @@ struct write {
 
 static enum err conn_new(uv_loop_t *loop, const struct tls_context *tls, const char *host,
                          const struct conn_options *options, struct conn **out);
+static struct conn_origin origin_v4(uint32_t address);
 static void ignore_sigpipe(void);
 static enum err tcp_init(struct conn *c);
 static void dial_literal_or_name(struct conn *c);
@@ -140,25 +143,57 @@ enum err conn_dial(uv_loop_t *loop, const struct conn_dial *dial, struct conn **
     return OK;
 }
 
-enum err conn_accept(uv_stream_t *server, const struct tls_context *tls,
-                     const struct conn_options *options, void (*on_gone)(void *owner), void *owner,
-                     struct conn **out)
+enum err conn_accept(uv_stream_t *server, const struct conn_options *options, struct conn **out)
 {
     struct conn *c = NULL;
-    const enum err err = conn_new(server->loop, tls, NULL, options, &c);
+    const enum err err = conn_new(server->loop, NULL, NULL, options, &c);
     if (err) return err;
-    c->on_gone = on_gone;
-    c->owner = owner;
+    c->handshake_ms =
+        options->connect_timeout_ms ? options->connect_timeout_ms : CONN_CONNECT_TIMEOUT_MS;
     const int status = uv_accept(server, (uv_stream_t *)&c->tcp);
     if (status) drop_uv(c, "accept", status);
     *out = c;
     return OK;
 }
 
-void conn_accepted_start(struct conn *c)
+struct conn_origin conn_origin(const struct conn *c)
+{
+    struct sockaddr_storage peer = {0};
+    int size = sizeof peer;
+    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&peer, &size))
+        return (struct conn_origin){0};
+    if (peer.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&peer;
+        return origin_v4(ntohl(v4->sin_addr.s_addr));
+    }
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&peer)->sin6_addr;
+    struct conn_origin origin = {.is_loopback = IN6_IS_ADDR_LOOPBACK(v6)};
+    if (IN6_IS_ADDR_V4MAPPED(v6)) {
+        uint32_t address;
+        memcpy(&address, &v6->s6_addr[12], sizeof address);
+        return origin_v4(ntohl(address));
+    }
+    memcpy(&origin.address, v6->s6_addr, sizeof origin.address);
+    return origin;
+}
+
+void conn_set_gone(struct conn *c, void (*on_gone)(void *owner), void *owner)
+{
+    c->on_gone = on_gone;
+    c->owner = owner;
+}
+
+void conn_accepted_start(struct conn *c, const struct tls_context *tls)
 {
     if (c->state != DIALLING) return;
-    if (c->tls) uv_timer_start(&c->timer, on_connect_timeout, CONN_CONNECT_TIMEOUT_MS, 0);
+    if (tls) {
+        const enum err err = tls_session_new(tls, NULL, &c->tls);
+        if (err) {
+            drop(c, err, "%s", err_text());
+            return;
+        }
+        uv_timer_start(&c->timer, on_connect_timeout, c->handshake_ms, 0);
+    }
     start(c);
 }
 
@@ -317,6 +352,13 @@ static enum err conn_new(uv_loop_t *loop, const struct tls_context *tls, const c
     return OK;
 }
 
+/* Within the range of addresses that IPv6 maps, so it is no one else's /64. */
+static struct conn_origin origin_v4(uint32_t address)
+{
+    return (struct conn_origin){.address = (uint64_t)0xffff << 32 | address,
+                                .is_loopback = address >> 24 == 127};
+}
+
 /* libuv writes without MSG_NOSIGNAL: a peer that resets would end the process. */
 static void ignore_sigpipe(void)
 {
@@ -431,7 +473,7 @@ static void on_connect_timeout(uv_timer_t *timer)
         drop(c, ERR_TIMEOUT, "no connection to %s:%u within %u ms", c->dialling->host,
              c->dialling->port, c->dialling->timeout_ms);
     else
-        drop(c, ERR_TIMEOUT, "no TLS handshake within %u ms", CONN_CONNECT_TIMEOUT_MS);
+        drop(c, ERR_TIMEOUT, "no TLS handshake within %u ms", c->handshake_ms);
 }
 
 static void dialling_free(struct conn *c)

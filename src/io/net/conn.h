@@ -128,11 +128,19 @@ void conn_abort(struct conn *c);
 
 /* ---- accepting ---- */
 
+#define LISTENER_REFUSING_MAX 64
+
 struct listener_options {
-    const char *address; /* "127.0.0.1", "::1", "0.0.0.0": an address, not a name */
-    uint16_t port;       /* 0: the system picks, see listener_port */
-    uint32_t
-        connection_limit; /* accepted and alive at once; new ones above it are closed unheard */
+    const char *address;       /* "127.0.0.1", "::1", "0.0.0.0": an address, not a name */
+    uint16_t port;             /* 0: the system picks, see listener_port */
+    uint32_t connection_limit; /* accepted and alive at once */
+    /* The same of one address, an IPv6 one by its /64; loopback_limit is for this machine's own,
+     * where a proxy may stand for many. 0: no limit of its own. */
+    uint32_t address_limit, loopback_limit;
+    /* What is written to a connection over a limit before it is closed; only where there is no
+     * TLS, and to at most LISTENER_REFUSING_MAX at a time: the others are closed unheard. Must
+     * stay; empty: all are. */
+    struct slice refusal;
     const struct tls_context *tls; /* a server context, or NULL: plain */
     struct conn_options options;
     /* A conn was accepted: give it a handler. on_open follows (on TLS after the handshake). */
@@ -147,7 +155,7 @@ enum err listener_open(uv_loop_t *loop, const struct listener_options *options,
 void *listener_user(const struct listener *l);
 uint16_t listener_port(const struct listener *l);
 uint32_t listener_connection_count(const struct listener *l);
-/* Connections closed unheard because of connection_limit, since the start. */
+/* Connections refused because of a limit, since the start. */
 uint64_t listener_refused_count(const struct listener *l);
 /* Stops accepting; what was accepted lives on. No on_accept comes afterwards. NULL is fine. */
 void listener_close(struct listener *l);

@@ -10,6 +10,7 @@
 #include "io/net/http_message.h"
 #include "io/net/http_request.h"
 #include "io/net/http_response.h"
+#include "io/net/loop_watch.h"
 
 enum {
     COPY_SIZE = 16384,  /* a body up to this is joined with its head, a larger one goes beside it */
@@ -27,6 +28,8 @@ struct http_server {
     struct listener *listener;
     struct http_limits limits;
     struct response_writer writer;
+    struct loop_watch watch;
+    struct buffer refusal;
     http_handler handler;
     http_own_answer_handler on_own_answer;
     void *user;
@@ -63,6 +66,8 @@ struct http_reply {
 };
 
 static struct http_limits limits_or_defaults(struct http_limits limits);
+static enum err make_refusal(struct http_server *s, const struct http_server_options *options);
+static void on_watch_closed(struct loop_watch *w);
 static void on_accept(struct listener *l, struct conn *c);
 static void on_data(struct conn *c, struct slice bytes);
 static void on_drain(struct conn *c);
@@ -108,21 +113,29 @@ enum err http_server_open(uv_loop_t *loop, const struct http_server_options *opt
     s->on_own_answer = options->on_own_answer;
     s->user = options->user;
     s->holds = 1;
+    enum err err = response_writer_init(&s->writer, options->headers);
+    if (!err) err = make_refusal(s, options);
     const struct listener_options listener = {
         .address = options->address,
         .port = options->port,
         .connection_limit = s->limits.connection_limit,
+        .address_limit = s->limits.address_limit,
+        .loopback_limit = s->limits.loopback_limit,
+        .refusal = buffer_slice(&s->refusal),
         .tls = options->tls,
-        .options = {.pending_limit = s->limits.pending_limit, .read_size = s->limits.read_size},
+        .options = {.pending_limit = s->limits.pending_limit,
+                    .connect_timeout_ms = s->limits.head_ms,
+                    .read_size = s->limits.read_size},
         .on_accept = on_accept,
         .user = s,
     };
-    enum err err = response_writer_init(&s->writer, options->headers);
     if (!err) err = listener_open(loop, &listener, &s->listener);
     if (err) {
         server_hold_end(s);
         return err;
     }
+    loop_watch_start(&s->watch, loop);
+    s->holds++;
     *out = s;
     return OK;
 }
@@ -137,6 +150,8 @@ struct http_server_counters http_server_counters(const struct http_server *s)
     struct http_server_counters counters = s->counters;
     counters.connections = listener_connection_count(s->listener);
     counters.connections_refused = listener_refused_count(s->listener);
+    counters.loop_stalls = s->watch.stalls;
+    counters.loop_longest_ms = s->watch.longest_ms;
     return counters;
 }
 
@@ -146,6 +161,7 @@ void http_server_close(struct http_server *s)
     CHECK(!s->is_closed);
     s->is_closed = true;
     listener_close(s->listener);
+    loop_watch_close(&s->watch, on_watch_closed);
     for (struct http_reply *r = s->first; r; r = r->next) conn_abort(r->conn);
     server_hold_end(s);
 }
@@ -267,8 +283,27 @@ static struct http_limits limits_or_defaults(struct http_limits limits)
     if (!limits.idle_ms) limits.idle_ms = HTTP_IDLE_MS;
     if (!limits.stall_ms) limits.stall_ms = HTTP_STALL_MS;
     if (!limits.connection_limit) limits.connection_limit = HTTP_CONNECTION_LIMIT;
+    if (!limits.address_limit) limits.address_limit = HTTP_ADDRESS_LIMIT;
+    if (!limits.loopback_limit) limits.loopback_limit = limits.connection_limit;
     if (!limits.pending_limit) limits.pending_limit = HTTP_PENDING_LIMIT;
     return limits;
+}
+
+/* Without a date: it is made once. */
+static enum err make_refusal(struct http_server *s, const struct http_server_options *options)
+{
+    const char *body = options->full_body ? options->full_body : http_status_text(503);
+    const char *type = options->full_type ? options->full_type : "text/plain; charset=utf-8";
+    buffer_printf(&s->refusal,
+                  "HTTP/1.1 503 Service Unavailable\r\n%sContent-Type: %s\r\nRetry-After: 1\r\n"
+                  "Cache-Control: no-store\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                  options->headers ? options->headers : "", type, strlen(body), body);
+    return s->refusal.failed ? err_set(ERR_NO_MEMORY, "no memory for an HTTP server") : OK;
+}
+
+static void on_watch_closed(struct loop_watch *w)
+{
+    server_hold_end((struct http_server *)((char *)w - offsetof(struct http_server, watch)));
 }
 
 /* ---- a connection's life ---- */
@@ -655,5 +690,6 @@ static void server_hold_end(struct http_server *s)
 {
     if (--s->holds) return;
     response_writer_deinit(&s->writer);
+    buffer_deinit(&s->refusal);
     free(s);
 }

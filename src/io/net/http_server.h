@@ -36,7 +36,8 @@
 #define HTTP_IDLE_MS             75000 /* between requests: closes silently */
 #define HTTP_STALL_MS            30000 /* a client that takes less of its answer in this time ... */
 #define HTTP_STALL_BYTES         1024  /* ... than so many bytes: aborted */
-#define HTTP_CONNECTION_LIMIT    10000 /* closed unheard */
+#define HTTP_CONNECTION_LIMIT    10000 /* 503, see struct listener_options.refusal */
+#define HTTP_ADDRESS_LIMIT       256   /* of one address or IPv6 /64: the same */
 #define HTTP_PENDING_LIMIT       ((size_t)64 << 20) /* one answer a client has not read: aborted */
 #define HTTP_STREAM_LIMIT        ((size_t)1 << 20)  /* of an answer by pieces, unread: aborted */
 
@@ -52,6 +53,8 @@ struct http_limits {
     uint32_t idle_ms;
     uint32_t stall_ms;
     uint32_t connection_limit;
+    uint32_t address_limit;
+    uint32_t loopback_limit; /* 0: connection_limit, as a proxy in front comes from there */
     size_t pending_limit;
     uint32_t read_size; /* see struct conn_options */
 };
@@ -101,6 +104,9 @@ struct http_server_options {
     struct http_limits limits;
     const char *headers; /* lines for every answer, each ending in CR LF; NULL: none. Copied. */
     http_handler handler;
+    /* Type and body of the 503 for a connection over a limit, which nobody is asked for; NULL: the
+     * words of the status. Copied. */
+    const char *full_type, *full_body;
     http_own_answer_handler on_own_answer; /* NULL: the words of the status, as text/plain */
     void *user;
 };
@@ -115,10 +121,12 @@ struct http_stream {
 
 struct http_server_counters {
     uint32_t connections;         /* alive */
-    uint64_t connections_refused; /* over connection_limit */
+    uint64_t connections_refused; /* over a limit */
     uint64_t requests;            /* that reached the handler */
     uint64_t refusals;            /* answered without the handler */
     uint64_t late_drops;          /* answers whose client was gone */
+    uint64_t loop_stalls;         /* turns of the loop over LOOP_STALL_MS, whoever took them */
+    uint32_t loop_longest_ms;
 };
 
 /* Errors are those of listener_open. */

@@ -2,11 +2,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "io/net/conn.h"
 #include "io/net/conn_accept.h"
 
-enum { BACKLOG = 1024 };
+enum { BACKLOG = 1024, ORIGIN_LISTS = 1024 };
+
+/* Connections of one address; lives as long as it has some. */
+struct origin {
+    struct listener *listener;
+    struct origin *next;
+    uint64_t address;
+    uint32_t count;
+};
 
 struct listener {
     uv_tcp_t tcp;
@@ -14,6 +23,8 @@ struct listener {
     uint16_t port;
     bool is_closed;
     uint32_t conn_count;
+    uint32_t refusing_count;
+    struct origin *origins[ORIGIN_LISTS];
     uint64_t refused_count;
     uint32_t holds; /* the socket, and each conn that will report its end */
 };
@@ -21,10 +32,23 @@ struct listener {
 static enum err address_parse(const char *text, uint16_t port, struct sockaddr_storage *out);
 static enum err listen_failed(const struct listener_options *options, int status);
 static void on_connection(uv_stream_t *stream, int status);
+static struct origin *origin_take(struct listener *l, struct conn_origin from);
+static void origin_give_back(struct listener *l, struct origin *origin);
+static void refuse(struct listener *l, struct conn *c);
+static void on_refused_open(struct conn *c);
+static void on_refused_data(struct conn *c, struct slice bytes);
+static void on_refused_close(struct conn *c, enum err reason, const char *text);
 static void on_conn_gone(void *owner);
 static void on_refused_gone(void *owner);
+static void on_unheard_gone(void *owner);
 static void on_socket_closed(uv_handle_t *handle);
 static void hold_end(struct listener *l);
+
+static const struct conn_handler refusing = {
+    .on_open = on_refused_open,
+    .on_data = on_refused_data,
+    .on_close = on_refused_close,
+};
 
 enum err listener_open(uv_loop_t *loop, const struct listener_options *options,
                        struct listener **out)
@@ -111,33 +135,101 @@ static void on_connection(uv_stream_t *stream, int status)
         log_warn("accept_failed", "port=%u cause=%s", l->port, uv_strerror(status));
         return;
     }
-    const bool is_full = l->conn_count >= l->options.connection_limit;
     struct conn *c;
-    const enum err err = conn_accept(stream, is_full ? NULL : l->options.tls, &l->options.options,
-                                     is_full ? on_refused_gone : on_conn_gone, l, &c);
+    const enum err err = conn_accept(stream, &l->options.options, &c);
     if (err) {
         log_warn("accept_failed", "port=%u cause=%s", l->port, err_text());
         return;
     }
     l->holds++;
-    if (is_full) {
-        l->refused_count++;
+    struct origin *origin = origin_take(l, conn_origin(c));
+    if (!origin) {
+        refuse(l, c);
+        return;
+    }
+    conn_set_gone(c, on_conn_gone, origin);
+    l->options.on_accept(l, c);
+    conn_accepted_start(c, l->options.tls);
+}
+
+/* Counts one more connection of an address; NULL where that is over a limit. */
+static struct origin *origin_take(struct listener *l, struct conn_origin from)
+{
+    const struct listener_options *options = &l->options;
+    if (l->conn_count >= options->connection_limit) return NULL;
+    const uint32_t limit = from.is_loopback ? options->loopback_limit : options->address_limit;
+    struct origin **at = &l->origins[hash_u64((uintptr_t)l, from.address) % ORIGIN_LISTS];
+    while (*at && (*at)->address != from.address) at = &(*at)->next;
+    if (!*at) *at = calloc(1, sizeof **at);
+    struct origin *origin = *at;
+    if (!origin || (limit && origin->count >= limit)) return NULL;
+    origin->listener = l;
+    origin->address = from.address;
+    origin->count++;
+    l->conn_count++;
+    return origin;
+}
+
+static void origin_give_back(struct listener *l, struct origin *origin)
+{
+    l->conn_count--;
+    if (--origin->count) return;
+    struct origin **at = &l->origins[hash_u64((uintptr_t)l, origin->address) % ORIGIN_LISTS];
+    while (*at != origin) at = &(*at)->next;
+    *at = origin->next;
+    free(origin);
+}
+
+static void refuse(struct listener *l, struct conn *c)
+{
+    l->refused_count++;
+    if (l->options.tls || !l->options.refusal.size || l->refusing_count == LISTENER_REFUSING_MAX) {
+        conn_set_gone(c, on_unheard_gone, l);
         conn_abort(c);
         return;
     }
-    l->conn_count++;
-    l->options.on_accept(l, c);
-    conn_accepted_start(c);
+    l->refusing_count++;
+    conn_set_gone(c, on_refused_gone, l);
+    conn_set_handler(c, &refusing, l);
+    conn_accepted_start(c, NULL);
+}
+
+static void on_refused_open(struct conn *c)
+{
+    const struct listener *l = conn_user(c);
+    (void)conn_write(c, l->options.refusal);
+    conn_close(c);
+}
+
+static void on_refused_data(struct conn *c, struct slice bytes)
+{
+    (void)c;
+    (void)bytes;
+}
+
+static void on_refused_close(struct conn *c, enum err reason, const char *text)
+{
+    (void)c;
+    (void)reason;
+    (void)text;
 }
 
 static void on_conn_gone(void *owner)
 {
-    struct listener *l = owner;
-    l->conn_count--;
+    struct origin *origin = owner;
+    struct listener *l = origin->listener;
+    origin_give_back(l, origin);
     hold_end(l);
 }
 
 static void on_refused_gone(void *owner)
+{
+    struct listener *l = owner;
+    l->refusing_count--;
+    hold_end(l);
+}
+
+static void on_unheard_gone(void *owner)
 {
     hold_end(owner);
 }

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -15,6 +16,7 @@
 struct tls_context {
     SSL_CTX *ssl;
     bool is_server;
+    char *certificate_file, *key_file; /* of a server */
 };
 
 struct tls_session {
@@ -24,6 +26,7 @@ struct tls_session {
 };
 
 static enum err context_new(bool is_server, struct tls_context **out);
+static enum err certificate_load(SSL_CTX *ssl, const char *certificate_file, const char *key_file);
 static enum err ssl_failed(enum err code, const char *what);
 static enum err host_expect(SSL *ssl, const char *host);
 static enum err handshake_failed(const struct tls_session *s);
@@ -50,12 +53,12 @@ enum err tls_server_new(const char *certificate_file, const char *key_file,
     struct tls_context *t;
     enum err err = context_new(true, &t);
     if (err) return err;
-    if (SSL_CTX_use_certificate_chain_file(t->ssl, certificate_file) != 1)
-        err = ssl_failed(ERR_INVALID, certificate_file);
-    else if (SSL_CTX_use_PrivateKey_file(t->ssl, key_file, SSL_FILETYPE_PEM) != 1)
-        err = ssl_failed(ERR_INVALID, key_file);
-    else if (SSL_CTX_check_private_key(t->ssl) != 1)
-        err = ssl_failed(ERR_INVALID, "the key does not belong to the certificate");
+    t->certificate_file = strdup(certificate_file);
+    t->key_file = strdup(key_file);
+    if (!t->certificate_file || !t->key_file)
+        err = err_set(ERR_NO_MEMORY, "no memory for TLS settings");
+    else
+        err = certificate_load(t->ssl, certificate_file, key_file);
     if (err) {
         tls_context_free(t);
         return err;
@@ -64,10 +67,25 @@ enum err tls_server_new(const char *certificate_file, const char *key_file,
     return OK;
 }
 
+enum err tls_server_reload(struct tls_context *t)
+{
+    struct tls_context *fresh;
+    CHECK(t->is_server);
+    const enum err err = tls_server_new(t->certificate_file, t->key_file, &fresh);
+    if (err) return err_note(err, "while reading the certificate again");
+    SSL_CTX *old = t->ssl;
+    t->ssl = fresh->ssl;
+    fresh->ssl = old;
+    tls_context_free(fresh);
+    return OK;
+}
+
 void tls_context_free(struct tls_context *t)
 {
     if (!t) return;
     SSL_CTX_free(t->ssl);
+    free(t->certificate_file);
+    free(t->key_file);
     free(t);
 }
 
@@ -188,6 +206,17 @@ static enum err context_new(bool is_server, struct tls_context **out)
     /* Idle conns give their record buffers back: 30 KB each. */
     SSL_CTX_set_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
     *out = t;
+    return OK;
+}
+
+static enum err certificate_load(SSL_CTX *ssl, const char *certificate_file, const char *key_file)
+{
+    if (SSL_CTX_use_certificate_chain_file(ssl, certificate_file) != 1)
+        return ssl_failed(ERR_INVALID, certificate_file);
+    if (SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) != 1)
+        return ssl_failed(ERR_INVALID, key_file);
+    if (SSL_CTX_check_private_key(ssl) != 1)
+        return ssl_failed(ERR_INVALID, "the key does not belong to the certificate");
     return OK;
 }
 

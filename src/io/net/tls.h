@@ -16,6 +16,9 @@ enum err tls_client_new(const char *ca_file, struct tls_context **out) ERR_MUST_
 /* PEM files: the certificate with its chain, and its private key. */
 enum err tls_server_new(const char *certificate_file, const char *key_file,
                         struct tls_context **out) ERR_MUST_USE;
+/* Reads the files of a server context again; conns made before keep the certificate that they began
+ * with. An error leaves everything as it is. On the thread that makes conns from it. */
+enum err tls_server_reload(struct tls_context *t) ERR_MUST_USE;
 void tls_context_free(struct tls_context *t);
 
 #endif

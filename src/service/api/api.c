@@ -26,6 +26,12 @@ static const char security_headers[] =
     "Referrer-Policy: no-referrer\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\n";
 
+/* For connections over a limit. Nobody reads their request, so they have no id of their own. */
+static const char full_body[] =
+    "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"busy\","
+    "\"detail\":\"Too many connections are open. Try again in a moment.\","
+    "\"request_id\":\"0000000000000000\"}";
+
 static void on_request(const struct http_request *request, struct http_reply *reply);
 static void on_own_answer(const struct http_own_answer *own, struct http_reply *reply);
 static void on_timer(uv_timer_t *timer);
@@ -53,6 +59,8 @@ enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api
         .port = options->port,
         .limits = {.body_limit = BODY_LIMIT},
         .headers = security_headers,
+        .full_type = "application/problem+json",
+        .full_body = full_body,
         .handler = on_request,
         .on_own_answer = on_own_answer,
         .user = a,

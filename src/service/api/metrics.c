@@ -113,6 +113,10 @@ static void http(struct buffer *out, const struct api *api)
     single(out, "http_connections", "gauge", "Open HTTP connections.", c.connections);
     single(out, "http_connections_refused_total", "counter", "Connections over the limit.",
            c.connections_refused);
+    single(out, "loop_stall_over_20ms_total", "counter",
+           "Turns of the web thread's loop that took longer than 20 ms.", c.loop_stalls);
+    single(out, "loop_longest_ms", "gauge", "The longest turn of that loop since the start.",
+           c.loop_longest_ms);
     single(out, "http_calls_waiting", "gauge", "Requests that wait for their answer.",
            api->call_count);
 }

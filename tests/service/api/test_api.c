@@ -431,8 +431,8 @@ static unsigned parse_metrics(char *text)
         } else {
             unsigned long long value;
             used = 0;
-            if (sscanf(line, "%127[a-z_]{%*[^}]} %llu%n", name, &value, (int *)&used) != 2)
-                assert_int_equal(sscanf(line, "%127[a-z_] %llu%n", name, &value, (int *)&used), 2);
+            if (sscanf(line, "%127[a-z0-9_]{%*[^}]} %llu%n", name, &value, (int *)&used) != 2)
+                assert_int_equal(sscanf(line, "%127[a-z0-9_] %llu%n", name, &value, (int *)&used), 2);
             assert_int_equal(used, strlen(line));
             assert_true(typed);
             assert_string_equal(name, family);
