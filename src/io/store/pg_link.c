@@ -172,7 +172,8 @@ static enum err connect_by(struct pg_link *l, int64_t deadline)
 
 /* Times are limited on both sides: ours ends a wait for a server that is gone, the server's ends
  * what it does for a client that is. An answer to COMMIT must mean a disk, whatever the server's
- * settings are. */
+ * settings are. A page is planned for its own size: for one of any size a sort of all rows may seem
+ * as good as an index. */
 static enum err greet(struct pg_link *l, enum sql_access access)
 {
     if (PQserverVersion(l->conn) < OLDEST_SERVER) {
@@ -191,11 +192,11 @@ static enum err greet(struct pg_link *l, enum sql_access access)
              "SET idle_in_transaction_session_timeout = %u;"
              "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 5;"
              "SET tcp_keepalives_count = 3; SET default_transaction_read_only = %s;"
-             "SET DateStyle = 'ISO'; SET bytea_output = 'hex';"
+             "SET bytea_output = 'hex'; SET plan_cache_mode = %s;"
              "SELECT set_config('synchronous_commit', 'on', false)"
              " WHERE current_setting('synchronous_commit') = 'off'",
              l->timeout_ms, l->timeout_ms, l->timeout_ms + 2 * PG_ANSWER_MARGIN_MS,
-             access == SQL_READ ? "on" : "off");
+             access == SQL_READ ? "on" : "off", access == SQL_READ ? "force_custom_plan" : "auto");
     enum err err = run_simple(l, settings);
     if (!err && !PQenterPipelineMode(l->conn)) err = lost(l);
     return err;

@@ -93,6 +93,13 @@ struct sql *store_reader_sql(struct store_reader *r)
     return r->db;
 }
 
+const char *store_read_list_text(uint32_t index)
+{
+    static const uint8_t lists[] = {BOTS_ALL,     ORDERS_ALL, ORDERS_OF_BOT, FILLS_ALL,
+                                    FILLS_OF_BOT, TRIPS_ALL,  TRIPS_OF_BOT};
+    return index < sizeof lists ? query_texts[lists[index]] : NULL;
+}
+
 enum err store_read_bot(struct store_reader *r, uint64_t user_id, uint64_t bot_id,
                         struct store_bot *out)
 {

@@ -40,6 +40,9 @@ void store_reader_close(struct store_reader *r);
 /* The connection that it reads by, for the queries of other files. */
 struct sql *store_reader_sql(struct store_reader *r);
 
+/* The text of each list's query, for whoever looks at its plan; NULL behind the last. */
+const char *store_read_list_text(uint32_t index);
+
 enum err store_read_bot(struct store_reader *r, uint64_t user_id, uint64_t bot_id,
                         struct store_bot *out) ERR_MUST_USE;
 enum err store_read_bots(struct store_reader *r, const struct store_page *page,
