@@ -17,7 +17,9 @@
 #include "io/store/key_store.h"
 #include "io/store/sql.h"
 
-enum sealed_column { SEALED_TOTP, SEALED_TOTP_NEXT, SEALED_EXCHANGE_KEY, SEALED_COLUMN_COUNT };
+/* In the order of a walk: what waits for its first code comes first, because it may become the one
+ * in use behind the walk's back, and never the other way round. */
+enum sealed_column { SEALED_TOTP_NEXT, SEALED_TOTP, SEALED_EXCHANGE_KEY, SEALED_COLUMN_COUNT };
 
 struct sealed_row {
     uint8_t column; /* enum sealed_column */

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "io/store/key_store.h"
 #include "io/store/sql.h"
 #include "service/account/directory.h"
 #include "service/account/password_pool.h"
@@ -35,6 +36,9 @@ enum {
     REAUTHENTICATE_MINUTES = 10, /* for so long a password that was given counts as fresh */
     ACCOUNT_CALLS_MAX = 256,     /* a desk; one more is refused as busy */
     TOTP_ADDRESS_SIZE = 1024,
+    EXCHANGE_KEYS_MAX = 20, /* a user */
+    EXCHANGE_API_KEY_SIZE_MAX = 128,
+    EXCHANGE_SECRET_SIZE_MAX = 256,
     EMAIL_TEXT_SIZE_MAX = 1024, /* as typed, with the blanks around it; a longer one is none */
 };
 
@@ -46,33 +50,6 @@ struct account_change {
     enum err (*run)(struct sql *db, struct account_change *change);
     void (*on_done)(struct account_change *change, enum err err); /* on the desk's thread */
 };
-
-struct account_port {
-    void *self;
-    /* False when too many are under way. */
-    bool (*change)(void *self, struct account_change *change);
-    /* Sends the mail with the reset's token; NULL: no mail is set up. Any outcome is its own
-     * affair. */
-    void (*send_reset)(void *self, const char *email, const char *locale, const char *token);
-    /* A password job is back: call account_desk_collect on the desk's thread. Any thread. */
-    void (*wake)(void *self);
-};
-
-struct accounts {
-    struct directory *directory;
-    struct vault *vault;
-    struct password_pool *passwords;
-    enum registration registration;
-    bool has_setup_token;
-    struct token_hash setup_token; /* lets somebody who is not local claim the first account */
-};
-
-struct account_desk;
-
-struct account_desk *account_desk_new(struct accounts *accounts, const struct account_port *port);
-void account_desk_free(struct account_desk *desk);
-void account_desk_collect(struct account_desk *desk);
-uint32_t account_desk_calls(const struct account_desk *desk);
 
 enum account_outcome {
     ACCOUNT_OK,
@@ -94,7 +71,55 @@ enum account_outcome {
     ACCOUNT_CONFLICT, /* not in this state: a second factor that is there already, or is not */
     ACCOUNT_LIMIT,    /* of users, or of this user's API tokens */
     ACCOUNT_LAST_ADMIN,
+    ACCOUNT_REAUTHENTICATE, /* the password was given too long ago for this */
+    ACCOUNT_BAD_KEY,        /* it cannot be one: the form of the key or its secret */
+    ACCOUNT_WRONG_KEY,      /* the venue does not take it */
+    ACCOUNT_KEY_MOVES_FUNDS,
+    ACCOUNT_KEY_READS_NOTHING,
+    ACCOUNT_VENUE_BUSY,
+    ACCOUNT_VENUE_GONE,
+    ACCOUNT_VENUE_ODD, /* what it said of the key cannot be understood */
 };
+
+/* What a venue says of a key, before anybody keeps it. */
+struct account_probe {
+    uint8_t venue;                                /* enum venue */
+    struct slice api_key, secret;                 /* good until on_done */
+    void (*on_done)(struct account_probe *probe); /* on the desk's thread, with what follows set */
+    enum account_outcome outcome;                 /* OK: it may be kept */
+    uint32_t permissions;                         /* enum key_permission bits */
+    bool ip_restricted;
+};
+
+struct account_port {
+    void *self;
+    /* False when too many are under way. */
+    bool (*change)(void *self, struct account_change *change);
+    /* Sends the mail with the reset's token; NULL: no mail is set up. Any outcome is its own
+     * affair. */
+    void (*send_reset)(void *self, const char *email, const char *locale, const char *token);
+    /* Asks the venue, later or at once; it ends by itself within seconds. False when too many are
+     * under way. */
+    bool (*probe)(void *self, struct account_probe *probe);
+    /* A password job is back: call account_desk_collect on the desk's thread. Any thread. */
+    void (*wake)(void *self);
+};
+
+struct accounts {
+    struct directory *directory;
+    struct vault *vault;
+    struct password_pool *passwords;
+    enum registration registration;
+    bool has_setup_token;
+    struct token_hash setup_token; /* lets somebody who is not local claim the first account */
+};
+
+struct account_desk;
+
+struct account_desk *account_desk_new(struct accounts *accounts, const struct account_port *port);
+void account_desk_free(struct account_desk *desk);
+void account_desk_collect(struct account_desk *desk);
+uint32_t account_desk_calls(const struct account_desk *desk);
 
 /* What a call came to; good during the callback, secrets are wiped after it, and none are there
  * unless the outcome is OK. */
@@ -102,7 +127,8 @@ struct account_answer {
     enum account_outcome outcome;
     enum password_fault password_fault;
     struct store_user user; /* as it is from then on */
-    uint64_t id;            /* of the session or token that was made */
+    uint64_t id;            /* of the session, token or key that was made */
+    struct store_key key;
     int64_t expires_ms;
     char token[TOKEN_TEXT_SIZE]; /* shown this once */
     char secret[TOTP_SECRET_TEXT_SIZE], address[TOTP_ADDRESS_SIZE];
@@ -128,10 +154,12 @@ struct account_request {
     struct slice email, password, new_password;
     struct slice code;  /* of six digits, or a recovery code */
     struct slice token; /* a reset's, or the set-up's */
-    struct slice name;  /* an API token's: 1 to 64 bytes of UTF-8, not all blank */
+    struct slice name;  /* of an API token or a key: 1 to 64 bytes of UTF-8, not all blank */
+    struct slice api_key, secret; /* of an exchange */
+    uint8_t venue;
     bool remember_me;
     uint32_t scopes;
-    uint64_t target_id; /* a session, an API token or a user */
+    uint64_t target_id; /* a session, an API token, a key or a user */
     int64_t expires_ms; /* of an API token; 0: never */
     enum role role;
     bool is_disabled;
@@ -164,6 +192,11 @@ void account_drop_totp(struct account_desk *desk, const struct account_request *
 void account_add_token(struct account_desk *desk, const struct account_request *request);
 /* who, target_id. */
 void account_end_token(struct account_desk *desk, const struct account_request *request);
+/* who (with a fresh password), venue, name, api_key, secret. Kept only if the venue knows it and
+ * says that it moves no funds. Answers key. */
+void account_add_key(struct account_desk *desk, const struct account_request *request);
+/* who, target_id. */
+void account_end_key(struct account_desk *desk, const struct account_request *request);
 /* who, locale ("": as the server is set). */
 void account_set_locale(struct account_desk *desk, const struct account_request *request);
 /* who (an admin), target_id, role or is_disabled: that user's sessions and API tokens end. */

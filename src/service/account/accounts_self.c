@@ -4,21 +4,9 @@
 
 #include <sodium.h>
 
-#include "base/utf8.h"
 #include "io/store/account_store.h"
 #include "service/account/desk_call.h"
-
-/* A call of somebody who is in, with call->user theirs. NULL: answered. */
-static struct account_call *call_of(struct account_desk *desk,
-                                    const struct account_request *request)
-{
-    struct account_call *call = desk_call_new(desk, request);
-    if (!call) return NULL;
-    if (directory_user(desk_call_accounts(call)->directory, request->who.user_id, &call->user))
-        return call;
-    desk_call_refuse(call, ACCOUNT_NOT_FOUND);
-    return NULL;
-}
+#include "service/account/key_rotation.h"
 
 /* ---- sessions and API tokens ---- */
 
@@ -29,7 +17,7 @@ static enum err apply_end_session(struct sql *db, struct account_call *call)
 
 void account_end_session(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_of(desk, request);
+    struct account_call *call = desk_call_of(desk, request);
     if (!call) return;
     const bool own = request->target_id == request->who.credential_id &&
                      request->who.credential == CREDENTIAL_SESSION;
@@ -57,22 +45,11 @@ static enum err apply_add_token(struct sql *db, struct account_call *call)
     return account_store_add_token(db, &token, &call->answer.id);
 }
 
-static bool name_is_good(struct slice name)
-{
-    bool blank = true;
-    for (size_t i = 0; i < name.size; i++) {
-        const unsigned char c = (unsigned char)name.data[i];
-        if (c < ' ' || c == 0x7F) return false;
-        blank = blank && c == ' ';
-    }
-    return !blank && name.size < STORE_LABEL_SIZE && utf8_is_valid(name);
-}
-
 void account_add_token(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_of(desk, request);
+    struct account_call *call = desk_call_of(desk, request);
     if (!call) return;
-    if (!name_is_good(call->request.name)) {
+    if (!desk_call_name_is_good(call->request.name)) {
         desk_call_refuse(call, ACCOUNT_BAD_NAME);
         return;
     }
@@ -90,7 +67,7 @@ static enum err apply_end_token(struct sql *db, struct account_call *call)
 
 void account_end_token(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_of(desk, request);
+    struct account_call *call = desk_call_of(desk, request);
     if (!call) return;
     call->not_found = ACCOUNT_NOT_FOUND;
     desk_call_audit(call, "token_ended", call->user.id, call->user.email, "token %llu",
@@ -102,12 +79,15 @@ void account_end_token(struct account_desk *desk, const struct account_request *
 
 static enum err apply_begin_totp(struct sql *db, struct account_call *call)
 {
-    return account_store_begin_totp(db, call->user.id, &call->sealed);
+    const struct vault_place place = {"users", call->user.id, call->user.id};
+    const enum err err = key_rotation_keep_up(db, desk_call_accounts(call)->vault, &place,
+                                              call->sealed.bytes, call->sealed.size);
+    return err ? err : account_store_begin_totp(db, call->user.id, &call->sealed);
 }
 
 void account_begin_totp(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_of(desk, request);
+    struct account_call *call = desk_call_of(desk, request);
     if (!call) return;
     if (call->user.totp.size > 0) {
         desk_call_refuse(call, ACCOUNT_CONFLICT);
@@ -158,7 +138,7 @@ static enum account_outcome check_next(struct account_call *call)
 
 void account_confirm_totp(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_of(desk, request);
+    struct account_call *call = desk_call_of(desk, request);
     if (!call) return;
     const enum account_outcome outcome = check_next(call);
     if (outcome == ACCOUNT_FAILED) {
@@ -187,7 +167,7 @@ static enum err apply_drop_totp(struct sql *db, struct account_call *call)
 
 void account_drop_totp(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_of(desk, request);
+    struct account_call *call = desk_call_of(desk, request);
     if (!call) return;
     if (call->user.totp.size == 0 && call->user.totp_next.size == 0) {
         desk_call_refuse(call, ACCOUNT_CONFLICT);
@@ -206,7 +186,7 @@ static enum err apply_locale(struct sql *db, struct account_call *call)
 
 void account_set_locale(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_of(desk, request);
+    struct account_call *call = desk_call_of(desk, request);
     if (!call) return;
     desk_call_change(call, call->user.id, apply_locale);
 }
@@ -241,7 +221,7 @@ static enum err apply_disabled(struct sql *db, struct account_call *call)
 
 void account_set_role(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_of(desk, request);
+    struct account_call *call = desk_call_of(desk, request);
     if (!call) return;
     call->not_found = ACCOUNT_NOT_FOUND;
     desk_call_audit(call, "role_set", call->user.id, call->user.email, "user %llu is %s",
@@ -251,7 +231,7 @@ void account_set_role(struct account_desk *desk, const struct account_request *r
 
 void account_set_disabled(struct account_desk *desk, const struct account_request *request)
 {
-    struct account_call *call = call_of(desk, request);
+    struct account_call *call = desk_call_of(desk, request);
     if (!call) return;
     call->not_found = ACCOUNT_NOT_FOUND;
     desk_call_audit(call, request->is_disabled ? "user_disabled" : "user_enabled", call->user.id,

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "io/store/account_read.h"
 #include "service/account/desk_call.h"
 
@@ -77,10 +78,32 @@ struct account_call *desk_call_new(struct account_desk *desk, const struct accou
     call->request = *request;
     call->not_found = ACCOUNT_FAILED;
     struct account_request *r = &call->request;
-    struct slice *const texts[CALL_FIELDS] = {&r->email, &r->password, &r->new_password,
-                                              &r->code,  &r->token,    &r->name};
+    struct slice *const texts[CALL_FIELDS] = {&r->email,   &r->password, &r->new_password,
+                                              &r->code,    &r->token,    &r->name,
+                                              &r->api_key, &r->secret};
     for (int i = 0; i < CALL_FIELDS; i++) keep(call, texts[i]);
     return call;
+}
+
+struct account_call *desk_call_of(struct account_desk *desk, const struct account_request *request)
+{
+    struct account_call *call = desk_call_new(desk, request);
+    if (!call) return NULL;
+    if (directory_user(desk_call_accounts(call)->directory, request->who.user_id, &call->user))
+        return call;
+    desk_call_refuse(call, ACCOUNT_NOT_FOUND);
+    return NULL;
+}
+
+bool desk_call_name_is_good(struct slice name)
+{
+    bool blank = true;
+    for (size_t i = 0; i < name.size; i++) {
+        const unsigned char c = (unsigned char)name.data[i];
+        if (c < ' ' || c == 0x7F) return false;
+        blank = blank && c == ' ';
+    }
+    return !blank && name.size < STORE_LABEL_SIZE && utf8_is_valid(name);
 }
 
 /* What was made for a change that did not come about. */

@@ -1,5 +1,5 @@
-/* One call at an account desk, from request to answer: what accounts_entry.c and accounts_self.c
- * (the calls) share with desk.c (the machinery).
+/* One call at an account desk, from request to answer: what accounts_entry.c, accounts_self.c
+ * and accounts_key.c (the calls) share with desk.c (the machinery).
  *
  *     desk_call_new --> desk_call_hash / desk_call_check --> next  a password, on the pool
  *                   --> desk_call_change                           durable, with its audit entry
@@ -15,11 +15,12 @@
 
 /* Of each of the request's texts. One that is longer is cut here and refused by whoever reads it:
  * nothing that is taken is as long. */
-enum { CALL_FIELD_SIZE = PASSWORD_SIZE_MAX + 1, CALL_FIELDS = 6 };
+enum { CALL_FIELD_SIZE = PASSWORD_SIZE_MAX + 1, CALL_FIELDS = 8 };
 
 struct account_call {
     struct account_change change; /* first: the port gives it back */
     struct password_job job;
+    struct account_probe probe;
     struct account_desk *desk;
     struct account_call *next; /* in the list of those whose password job is back */
     void (*on_password)(struct account_call *call);
@@ -57,6 +58,10 @@ struct account_call {
 /* NULL when the desk is full: the request was answered "busy". */
 struct account_call *desk_call_new(struct account_desk *desk,
                                    const struct account_request *request);
+/* The same of somebody who is in, with call->user theirs. NULL: answered. */
+struct account_call *desk_call_of(struct account_desk *desk, const struct account_request *request);
+/* What people may call something of theirs. */
+bool desk_call_name_is_good(struct slice name);
 struct accounts *desk_call_accounts(const struct account_call *call);
 const struct account_port *desk_call_port(const struct account_call *call);
 void desk_call_refuse(struct account_call *call, enum account_outcome outcome);

@@ -155,6 +155,28 @@ uint32_t vault_version(struct vault *v)
     return version;
 }
 
+uint32_t vault_version_count(struct vault *v)
+{
+    pthread_mutex_lock(&v->lock);
+    const uint32_t count = v->keys->count;
+    pthread_mutex_unlock(&v->lock);
+    return count;
+}
+
+enum err vault_learn(struct vault *v, uint32_t version)
+{
+    enum err err = OK;
+    pthread_mutex_lock(&v->lock);
+    if (newest(v)->version < version) err = load(v);
+    if (!err && newest(v)->version < version)
+        err = err_set(ERR_INVALID,
+                      "the database asks for master key %u, which is not in %s: restore the secret "
+                      "file that belongs to this database",
+                      version, v->path);
+    pthread_mutex_unlock(&v->lock);
+    return err;
+}
+
 /* ---- sealing ---- */
 
 /* The lock is held. */
@@ -252,7 +274,9 @@ enum err vault_rewrap(struct vault *v, const struct vault_place *place, uint8_t 
 /* ---- rotation ---- */
 
 /* The file first, memory after: what seals must never be a key that only we know. */
-static enum err replace(struct vault *v, enum err (*change)(struct master_keys *keys))
+static enum err replace(struct vault *v,
+                        enum err (*change)(struct master_keys *keys, uint32_t below),
+                        uint32_t below)
 {
     pthread_mutex_lock(&v->lock);
     enum err err = load(v);
@@ -260,7 +284,7 @@ static enum err replace(struct vault *v, enum err (*change)(struct master_keys *
     if (!err && !keys) err = err_set(ERR_NO_MEMORY, "no locked memory for the master keys");
     if (!err) {
         *keys = *v->keys;
-        err = change(keys);
+        err = change(keys, below);
     }
     if (!err) err = master_keys_write(v->path, keys, false);
     if (!err) err = load(v);
@@ -269,19 +293,28 @@ static enum err replace(struct vault *v, enum err (*change)(struct master_keys *
     return err;
 }
 
-static enum err keep_newest(struct master_keys *keys)
+static enum err add(struct master_keys *keys, uint32_t below)
 {
-    keys->items[0] = keys->items[keys->count - 1];
-    keys->count = 1;
+    (void)below;
+    return master_keys_add(keys);
+}
+
+static enum err drop(struct master_keys *keys, uint32_t below)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < keys->count; i++)
+        if (keys->items[i].version >= below) keys->items[kept++] = keys->items[i];
+    if (kept == 0) return err_set(ERR_INVALID, "there is no master key %u to keep", below);
+    keys->count = kept;
     return OK;
 }
 
 enum err vault_rotate(struct vault *v)
 {
-    return replace(v, master_keys_add);
+    return replace(v, add, 0);
 }
 
-enum err vault_retire(struct vault *v)
+enum err vault_retire(struct vault *v, uint32_t below)
 {
-    return replace(v, keep_newest);
+    return replace(v, drop, below);
 }

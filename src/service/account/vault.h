@@ -8,10 +8,10 @@
  * wrapping is bound to the master key's version as well.
  *
  * Master keys are lines `<version> <base64 of 32 bytes>` in a file that nobody else may read; the
- * highest version seals. vault_rotate adds a version to the file; whoever keeps sealed rows then
- * wraps each anew (vault_rewrap, which leaves the box as it is and so can be done row by row, be
- * interrupted and begun again), and vault_retire drops the old versions. A vault that meets a
- * version it does not know reads its file again, so rotation needs no restart.
+ * highest version seals. vault_rotate adds a version to the file; key_rotation.h then wraps each
+ * sealed row anew (vault_rewrap, which leaves the box as it is), and vault_retire drops the old
+ * versions. A vault that meets a version it does not know reads its file again: no restart is
+ * needed.
  *
  * In memory the keys lie in libsodium's guarded pages: locked, not in core dumps, between
  * inaccessible ones. Thread: any; a lock inside guards the re-reading.
@@ -48,6 +48,11 @@ enum err vault_open(const char *path, struct vault **out) ERR_MUST_USE;
 void vault_close(struct vault *v);
 /* The version that seals. */
 uint32_t vault_version(struct vault *v);
+/* How many versions it knows: more than one while a rotation is not finished. */
+uint32_t vault_version_count(struct vault *v);
+/* Reads the file again where its newest version may be older than that one. ERR_INVALID: the file
+ * does not have it either. */
+enum err vault_learn(struct vault *v, uint32_t version) ERR_MUST_USE;
 
 /* out takes plain.size + VAULT_OVERHEAD bytes. ERR_LIMIT: plain is too long. */
 enum err vault_seal(struct vault *v, const struct vault_place *place, struct slice plain,
@@ -65,7 +70,8 @@ uint32_t vault_sealed_version(struct slice sealed);
 /* Adds a version, durably and at once (a new file takes the old one's place). ERR_LIMIT: too many
  * versions. Running vaults go on with what they know until they meet the new one. */
 enum err vault_rotate(struct vault *v) ERR_MUST_USE;
-/* Drops every version but the newest from the file: only when no row is sealed by them. */
-enum err vault_retire(struct vault *v) ERR_MUST_USE;
+/* Drops the versions below that one, which the file must have: only when no row is sealed by
+ * them. */
+enum err vault_retire(struct vault *v, uint32_t below) ERR_MUST_USE;
 
 #endif

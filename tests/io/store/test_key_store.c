@@ -176,11 +176,11 @@ static void test_sealed__the_walk_meets_everything_once(void **state)
     const uint8_t code[1][STORE_HASH_SIZE] = {{1}};
     CHANGE(account_store_begin_totp(db, user, &secret), OK);
     CHANGE(account_store_begin_totp(db, other, &secret), OK);
-    CHANGE(account_store_confirm_totp(db, other, 1, code, 1), OK);
+    CHANGE(account_store_confirm_totp(db, other, &secret, 1, code, 1), OK);
     const uint64_t first = add_key(db, other, "one"), second = add_key(db, user, "two");
 
-    const uint64_t want[][3] = {{SEALED_TOTP, other, other},
-                                {SEALED_TOTP_NEXT, user, user},
+    const uint64_t want[][3] = {{SEALED_TOTP_NEXT, user, user},
+                                {SEALED_TOTP, other, other},
                                 {SEALED_EXCHANGE_KEY, first, other},
                                 {SEALED_EXCHANGE_KEY, second, user}};
     uint64_t count = 0;

@@ -178,7 +178,7 @@ static void rotate_with_a_stop(unsigned stop)
         assert_int_equal(vault_rewrap(v, &place, rows[i], SEALED_SIZE), OK);
         assert_int_equal(vault_sealed_version(bytes_of(rows[i], SEALED_SIZE)), 2);
     }
-    assert_int_equal(vault_retire(v), OK);
+    assert_int_equal(vault_retire(v, vault_version(v)), OK);
     vault_close(v);
 
     assert_int_equal(vault_open(path, &v), OK);
@@ -215,7 +215,7 @@ static void test_vault__a_retired_key_is_named(void **state)
     const struct vault_place place = place_of(1);
     assert_int_equal(vault_seal(v, &place, SLICE("abc"), sealed), OK);
     assert_int_equal(vault_rotate(v), OK);
-    assert_int_equal(vault_retire(v), OK);
+    assert_int_equal(vault_retire(v, vault_version(v)), OK);
     assert_int_equal(vault_unseal(v, &place, bytes_of(sealed, sizeof sealed), plain), ERR_INVALID);
     assert_non_null(strstr(err_text(), "sealed by master key 1"));
     vault_close(v);
