@@ -28,7 +28,7 @@ tsan: ## build-tsan/: clang with the thread sanitizer
 	@script/build tsan
 
 full: test clang tsan ## the second tier: also by clang, with the thread sanitizer, KILLS=500 (SEED=1), SOAK=600 seconds under load
-	@script/run-tests build-clang
+	@PLAN_ROWS=1000000 script/run-tests build-clang
 	@BINARY=$(CURDIR)/build-tsan/tradebot KILLS=10 script/run-tests build-tsan tests/system/test_*
 	@BINARY=$(CURDIR)/build/tradebot KILLS=$(or $(KILLS),500) $(if $(SEED),SEED=$(SEED)) tests/system/test_kill
 	@BINARY=$(CURDIR)/build/tradebot SOAK=$(or $(SOAK),600) tests/system/soak

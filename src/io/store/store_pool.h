@@ -8,13 +8,14 @@
  * use the pool.
  *
  * - A full queue refuses (ERR_LIMIT): the caller answers 503 at once.
- * - A read has options.timeout_ms from store_pool_submit on. One that waited longer is not begun and
- *   is delivered with ERR_TIMEOUT; one under way is bounded by the connection's own limit of the same
- *   length. So each is delivered at most twice that (and PostgreSQL's margin) later.
- * - A lost connection is made anew by the next read; meanwhile reads are delivered with ERR_CLOSED.
+ * - A read has options.timeout_ms from store_pool_submit on. One that waited longer is not begun
+ *   and is delivered with ERR_TIMEOUT; one under way is bounded by the connection's own limit of
+ *   the same length. So each is delivered at most twice that (and PostgreSQL's margin) later.
+ * - A lost connection is made anew by the next read; meanwhile reads are delivered with
+ *   ERR_CLOSED.
  *
- * Threads: `read` runs on a pool thread, and touches only its reader and its job; everything else of
- * a client is called on the client's one thread, where `done` runs too. wake is called on a pool
+ * Threads: `read` runs on a pool thread, and touches only its reader and its job; everything else
+ * of a client is called on the client's one thread, where `done` runs too. wake is called on a pool
  * thread and must only signal (uv_async_send). */
 #ifndef IO_STORE_STORE_POOL_H
 #define IO_STORE_STORE_POOL_H

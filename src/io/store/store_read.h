@@ -1,13 +1,14 @@
 /* Reading the store for people: a connection of its own that cannot write.
  *
- * A query waits on the caller's thread, up to STORE_BUSY_TIMEOUT_MS: a loop that must not stall asks
- * by store_pool.h.
+ * A query waits on the caller's thread, up to STORE_BUSY_TIMEOUT_MS: a loop that must not stall
+ * asks by store_pool.h.
  *
  * Every query is one user's: another user's rows are not there. Lists come newest first by (time,
  * id) and are paged: the id of the last row of a page, given as before_id, starts the next one.
  *
- * Errors: those of sql.h, ERR_PARSE for a row that this program cannot know; ERR_NOT_FOUND where one row was asked for. Rows are
- * good during the callback. Thread: a reader belongs to one thread at a time; open one for each. */
+ * Errors: those of sql.h; ERR_PARSE for a row that this program cannot know; ERR_NOT_FOUND where
+ * one row was asked for. Rows are good during the callback. Thread: a reader belongs to one thread
+ * at a time; open one for each. */
 #ifndef IO_STORE_STORE_READ_H
 #define IO_STORE_STORE_READ_H
 

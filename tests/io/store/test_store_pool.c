@@ -1,5 +1,5 @@
-/* Reads beside the loop that asks for them: delivered, refused when too many, late when the database
- * hangs, and never in the way. */
+/* Reads beside the loop that asks for them: delivered, refused when too many, late when the
+ * database hangs, and never in the way. */
 #include "cmocka_all.h"
 
 #include <pthread.h>
