@@ -134,7 +134,8 @@ const char *trader_store_trouble(const struct trader *t)
     switch (store_thread_trouble(t->store)) {
     case OK: return "";
     case ERR_LIMIT: return "the disk is full";
-    case ERR_TIMEOUT: return "somebody else holds the database";
+    case ERR_TIMEOUT: return "the database is held by somebody else, or does not answer";
+    case ERR_CLOSED: return "the database cannot be reached";
     case ERR_NO_MEMORY: return "the store is out of memory";
     default: return "the disk or the database file fails";
     }

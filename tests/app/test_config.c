@@ -94,6 +94,8 @@ static void test_config__bad_values_are_refused_by_name(void **state)
         {"BINANCE_URL", "http://api.binance.com", "https"},
         {"BINANCE_WS_URL", "ws://stream.binance.com", "https"},
         {"BINANCE_URL", "ftp://127.0.0.1", ""},
+        {"DATABASE_URL", "mysql://root@here/db", "sqlite: or postgresql://"},
+        {"DATABASE_URL", "data/tradebot.db", "sqlite: or postgresql://"},
         {"SIM_URLS", "x", "no such setting"},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -109,6 +111,10 @@ static void test_config__secret_is_never_in_an_error(void **state)
     write_env(env);
     assert_int_equal(config_load(&c), ERR_INVALID);
     assert_non_null(strstr(err_text(), "SIM_SECRET"));
+    assert_null(strstr(err_text(), "kkk"));
+    write_env("DATABASE_URL=mysql://me:kkkkkk@here/db\n");
+    assert_int_equal(config_load(&c), ERR_INVALID);
+    assert_non_null(strstr(err_text(), "DATABASE_URL"));
     assert_null(strstr(err_text(), "kkk"));
     write_env("SIM_SECRETS=kkkkkk\n");
     assert_int_equal(config_load(&c), ERR_INVALID);
