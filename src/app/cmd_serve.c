@@ -13,6 +13,7 @@
 #include "app/data_folder.h"
 #include "app/demo.h"
 #include "app/options.h"
+#include "app/process_guard.h"
 #include "app/sim_thread.h"
 #include "app/trader.h"
 #include "base/clock.h"
@@ -164,7 +165,8 @@ static enum err close_all(struct server *s)
 
 static int serve(struct server *s, const struct options *usage)
 {
-    enum err err = bridge_init(&s->bridge);
+    enum err err = process_guard();
+    if (!err) err = bridge_init(&s->bridge);
     if (err) return options_failed(usage);
     err = open_loop(s);
     if (!err)

@@ -20,8 +20,9 @@ enum locale { LOCALE_TR, LOCALE_EN };
 struct config {
     char data[CONFIG_TEXT_SIZE];
     char database_url[CONFIG_TEXT_SIZE]; /* may hold a password; "": SQLite in the data folder */
-    char host[ADDRESS_HOST_SIZE]; /* to listen on; loopback only, until there are accounts */
-    uint16_t port;                /* 0: the system picks */
+    char secret_file[CONFIG_TEXT_SIZE];  /* "": see secret_file.h */
+    char host[ADDRESS_HOST_SIZE];        /* to listen on; loopback only, until there are accounts */
+    uint16_t port;                       /* 0: the system picks */
     bool live_trading;
     enum locale locale;
     enum log_level log_level;

@@ -13,17 +13,28 @@ static enum err check_file(const char *path);
 static const char *cure_of(enum err err);
 static const char *cure_of_server(enum err err);
 
+static bool is_sqlite(const char *database_url)
+{
+    return !*database_url || strncmp(database_url, "sqlite:", 7) == 0;
+}
+
+enum err data_folder_database(const char *folder, const char *database_url, char *out, size_t size)
+{
+    const char *file = *database_url ? database_url + 7 : "tradebot.db";
+    const int written = is_sqlite(database_url) && *file != '/'
+                            ? snprintf(out, size, "sqlite:%s/%s", folder, file)
+                            : snprintf(out, size, "%s", database_url);
+    return written < 0 || (size_t)written >= size
+               ? err_set(ERR_INVALID, "the data folder's name is too long")
+               : OK;
+}
+
 enum err data_folder_open(const char *folder, const char *database_url, int64_t now_ms,
                           char *store_url, size_t store_url_size, struct store **out)
 {
-    const bool is_file = !*database_url || strncmp(database_url, "sqlite:", 7) == 0;
-    const char *file = *database_url ? database_url + 7 : "tradebot.db";
-    const int size = is_file && *file != '/'
-                         ? snprintf(store_url, store_url_size, "sqlite:%s/%s", folder, file)
-                         : snprintf(store_url, store_url_size, "%s", database_url);
-    if (size < 0 || (size_t)size >= store_url_size)
-        return err_set(ERR_INVALID, "the data folder's name is too long");
-    enum err err = make_folder(folder);
+    const bool is_file = is_sqlite(database_url);
+    enum err err = data_folder_database(folder, database_url, store_url, store_url_size);
+    if (!err) err = make_folder(folder);
     if (!err && is_file) err = check_file(store_url + 7);
     if (err) return err;
     err = store_open(store_url, now_ms, out);

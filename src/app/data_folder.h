@@ -11,9 +11,13 @@
 #include "base/err.h"
 #include "io/store/store.h"
 
-/* Makes the folder where it is missing (mode 0700, its parent must exist) and opens the database:
- * tradebot.db in it where database_url is "", else that one (a relative path of sqlite: begins in
- * the folder). What a reader of it opens is left in store_url. Errors as store_open, and ERR_IO. */
+/* The database's url: tradebot.db in the folder where database_url is "", else that one (a relative
+ * path of sqlite: begins in the folder). ERR_INVALID: too long. */
+enum err data_folder_database(const char *folder, const char *database_url, char *out,
+                              size_t size) ERR_MUST_USE;
+/* Makes the folder where it is missing (mode 0700, its parent must exist) and opens the
+ * database. Its url, which a reader of it opens, is left in store_url. Errors as store_open, and
+ * ERR_IO. */
 enum err data_folder_open(const char *folder, const char *database_url, int64_t now_ms,
                           char *store_url, size_t store_url_size, struct store **out) ERR_MUST_USE;
 

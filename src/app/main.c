@@ -16,6 +16,7 @@ static const struct {
     {"indicators", cmd_indicators, "print indicator columns beside candles"},
     {"replay", cmd_replay, "step through a journal and check its decisions"},
     {"sim", cmd_sim, "run the simulated exchange alone"},
+    {"key", cmd_key, "change the master key that seals secrets"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };

@@ -73,7 +73,7 @@ enum err key_rotation_run(struct key_rotation *r)
     for (unsigned column = 0; !err && column < SEALED_COLUMN_COUNT; column++)
         err = walk_column(r, (enum sealed_column)column, &done);
     if (err) return err_note(err, "while wrapping what is sealed");
-    r->pause(r->user);
+    if (r->wrapped > 0 || r->was_begun) r->pause(r->user);
     err = vault_retire(r->vault, r->version);
     return err ? err_note(err, "while dropping the older master keys") : OK;
 }
