@@ -75,7 +75,7 @@ enum err account_store_end_session(struct sql *db, uint64_t user_id,
                                    uint64_t session_id) ERR_MUST_USE;
 /* All of them but one; 0 spares none. */
 enum err account_store_end_sessions(struct sql *db, uint64_t user_id, uint64_t but_id) ERR_MUST_USE;
-/* Leaves `keep` of those that are not over: the ones that were seen last, as far as the rows tell. */
+/* Leaves `keep` of those that are not over: the ones seen last, as far as the rows tell. */
 enum err account_store_trim_sessions(struct sql *db, uint64_t user_id, uint32_t keep,
                                      int64_t now_ms) ERR_MUST_USE;
 /* Sessions, API tokens and resets of all users whose time is over. */

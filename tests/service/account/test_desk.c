@@ -1,8 +1,8 @@
-/* The account desk over a real database, pool, vault and directory; every test also with each change
- * undone twice before it is made.
+/* The account desk over a real database, pool, vault and directory; every test also with each
+ * change undone twice before it is made.
  *
- * libsodium's three functions of passwords are stood in for, so that hashes of these tests are cheap
- * and each check is counted; the hash of nobody costs what it costs. */
+ * libsodium's three functions of passwords are stood in for, so that hashes of these tests are
+ * cheap and each check is counted; the hash of nobody costs what it costs. */
 #include <dlfcn.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -183,7 +183,7 @@ static int open_thrice(void **state)
     return open_house(3);
 }
 
-/* Whatever happened, the directory knows what the database holds, and the audit log's chain holds. */
+/* Whatever happened, the directory knows what the database holds, and the audit log holds. */
 static int close_house(void **state)
 {
     (void)state;
