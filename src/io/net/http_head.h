@@ -53,4 +53,15 @@ bool http_header_is_valid(const struct http_header *header);
 bool http_text_equal(struct slice a, struct slice b);
 bool http_is_token(struct slice text);
 
+/* A set of ASCII characters, a bit each. */
+struct http_chars {
+    uint64_t bits[2];
+};
+
+static inline bool http_char_is(const struct http_chars *set, char c)
+{
+    const unsigned char u = (unsigned char)c;
+    return u < 128 && (set->bits[u >> 6] >> (u & 63) & 1);
+}
+
 #endif

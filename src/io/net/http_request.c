@@ -16,6 +16,16 @@ static int body_check(const struct http_request *request, size_t body_limit,
                       struct request_framing *framing);
 static bool length_parse(struct slice digits, size_t *out);
 
+/* Printable, but for "#<>\\^`{|} */
+static const struct http_chars target_chars = {
+    {UINT64_C(0xaffffff200000000), UINT64_C(0x47fffffeafffffff)}};
+/* Letters, digits and -._~ */
+static const struct http_chars name_chars = {
+    {UINT64_C(0x03ff600000000000), UINT64_C(0x47fffffe87fffffe)}};
+/* Hexadecimal digits, colon and dot. */
+static const struct http_chars v6_chars = {
+    {UINT64_C(0x07ff400000000000), UINT64_C(0x0000007e0000007e)}};
+
 int http_request_check(struct http_request *request, struct slice line, size_t body_limit,
                        struct request_framing *framing)
 {
@@ -82,8 +92,7 @@ static int target_check(struct http_request *request, struct request_framing *fr
 {
     const struct slice target = request->target;
     for (size_t i = 0; i < target.size; i++) {
-        const unsigned char c = (unsigned char)target.data[i];
-        if (c <= ' ' || c >= 127 || strchr("#\"<>\\^`{|}", c))
+        if (!http_char_is(&target_chars, target.data[i]))
             return refuse(400, "the target has a character it must not");
     }
     if (slice_is(target, "*")) {
@@ -139,16 +148,14 @@ static int host_check(const struct http_request *request, const struct request_f
 /* Host or [IPv6], then an optional :port. */
 static bool authority_is_valid(struct slice host)
 {
-    static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
     size_t at = 0;
     if (host.size && host.data[0] == '[') {
         at = 1;
-        while (at < host.size && host.data[at] && strchr("0123456789abcdefABCDEF:.", host.data[at]))
-            at++;
+        while (at < host.size && http_char_is(&v6_chars, host.data[at])) at++;
         if (at >= host.size || host.data[at] != ']') return false;
         at++;
     } else {
-        while (at < host.size && host.data[at] && strchr(name, host.data[at])) at++;
+        while (at < host.size && http_char_is(&name_chars, host.data[at])) at++;
     }
     if (at == 0) return false;
     if (at == host.size) return true;

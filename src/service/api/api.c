@@ -123,19 +123,39 @@ static bool is_media_type_right(const struct http_request *request)
     return http_text_equal(type, SLICE("application/json"));
 }
 
+static bool refuse_query(struct call *call, const struct http_request *request,
+                         const struct route *row)
+{
+    struct faults faults __attribute__((uninitialized)); /* 16 KB, of which little is used */
+    faults.language = call->language;
+    faults.count = 0;
+    if (query_check(request, row, &faults)) return false;
+    call_problem_faults(call, PROBLEM_INVALID_QUERY, &faults);
+    return true;
+}
+
 static void serve(struct call *call, const struct http_request *request, const struct route *row)
 {
     const bool is_post = strcmp(row->method, "POST") == 0;
-    struct faults faults = {.language = call->language};
+    /* Probes add what they like to what is open. */
+    const bool has_query = request->query.size > 0 && !row->open;
     call->route = row;
     if (is_post && !is_media_type_right(request))
         call_problem(call, PROBLEM_UNSUPPORTED_MEDIA_TYPE);
     else if (call->api->call_count > CALLS_WAITING_MAX)
         call_problem(call, PROBLEM_BUSY);
-    else if (!row->open && !query_check(request, row, &faults)) /* probes add what they like */
-        call_problem_faults(call, PROBLEM_INVALID_QUERY, &faults);
-    else
+    else if (!has_query || !refuse_query(call, request, row))
         row->handle(call, request);
+}
+
+static void serve_other_method(struct call *call, struct slice method, const struct route *near)
+{
+    char allow[ALLOW_SIZE];
+    allow_of(near, allow);
+    if (slice_is(method, "OPTIONS"))
+        call_options(call, allow);
+    else
+        call_not_allowed(call, allow);
 }
 
 static void dispatch(struct call *call, const struct http_request *request)
@@ -148,8 +168,6 @@ static void dispatch(struct call *call, const struct http_request *request)
         near = &routes[i];
         if (slice_is(method, near->method)) row = near;
     }
-    char allow[ALLOW_SIZE];
-    if (near) allow_of(near, allow);
     if (!is_local && !(row && row->open))
         call_problem(call, PROBLEM_NOT_LOCAL);
     else if (request->target.size == 0 || request->target.data[0] != '/')
@@ -158,10 +176,8 @@ static void dispatch(struct call *call, const struct http_request *request)
         serve(call, request, row);
     else if (!near)
         call_problem(call, PROBLEM_NOT_FOUND);
-    else if (slice_is(method, "OPTIONS"))
-        call_options(call, allow);
     else
-        call_not_allowed(call, allow);
+        serve_other_method(call, method, near);
 }
 
 static void on_request(const struct http_request *request, struct http_reply *reply)

@@ -22,6 +22,13 @@ int64_t api_monotonic_ms(void)
     return clock_monotonic_ns(&clock_system) / 1000000;
 }
 
+static void id_write(uint64_t number, char id[CALL_ID_SIZE])
+{
+    for (int i = CALL_ID_SIZE - 2; i >= 0; i--, number >>= 4)
+        id[i] = "0123456789abcdef"[number & 15];
+    id[CALL_ID_SIZE - 1] = '\0';
+}
+
 struct call *call_new(struct api *api, const struct http_headers *headers, struct http_reply *reply)
 {
     struct call *call = calloc(1, sizeof *call);
@@ -34,8 +41,7 @@ struct call *call_new(struct api *api, const struct http_headers *headers, struc
     if (headers)
         call->language =
             language_of(http_header_get(headers, "Accept-Language"), api->options.language);
-    snprintf(call->id, sizeof call->id, "%016llx",
-             (unsigned long long)hash_u64(api->request_seed, ++api->request_count));
+    id_write(hash_u64(api->request_seed, ++api->request_count), call->id);
     call->next = api->calls;
     if (call->next) call->next->previous = call;
     api->calls = call;

@@ -95,6 +95,14 @@ static struct slice segment(struct slice *rest)
 bool route_match(const char *pattern, struct slice path,
                  char params[CALL_PARAMS_MAX][CALL_PARAM_SIZE])
 {
+    /* Most rows differ before their first {name}. */
+    size_t same = 0;
+    while (pattern[same] && pattern[same] != '{' && same < path.size &&
+           pattern[same] == path.data[same])
+        same++;
+    if (!pattern[same]) return same == path.size;
+    if (pattern[same] != '{') return false;
+
     struct slice want = slice_of(pattern);
     unsigned count = 0;
     /* Both must have the same number of slashes, so that an end slash is no part of a match. */

@@ -37,23 +37,25 @@ void market_refuse(struct call *call, enum err err)
 
 /* ---- symbols ---- */
 
-void market_symbols(struct call *call, const struct http_request *request)
+static void refuse_no_venue(struct call *call)
 {
     struct faults faults = {.language = call->language};
+    faults_add(&faults, "venue", FAULT_REQUIRED, "",
+               "GET /api/v1/venues listesinden bir ad gönderin, örneğin ?venue=sim.",
+               "Send a name that GET /api/v1/venues lists, such as ?venue=sim.");
+    call_faults(call, &faults);
+}
+
+void market_symbols(struct call *call, const struct http_request *request)
+{
     char name[32] = "";
     enum venue venue;
-    if (url_query_get(request->query, "venue", name, sizeof name) == ERR_NOT_FOUND) {
-        faults_add(&faults, "venue", FAULT_REQUIRED, "",
-                   "GET /api/v1/venues listesinden bir ad gönderin, örneğin ?venue=sim.",
-                   "Send a name that GET /api/v1/venues lists, such as ?venue=sim.");
-        call_faults(call, &faults);
-        return;
-    }
-    if (!venue_parse(name, &venue)) {
+    if (url_query_get(request->query, "venue", name, sizeof name) == ERR_NOT_FOUND)
+        refuse_no_venue(call);
+    else if (!venue_parse(name, &venue))
         call_problem(call, PROBLEM_UNKNOWN_VENUE);
-        return;
-    }
-    kept_send_symbols(call, request, venue);
+    else
+        kept_send_symbols(call, request, venue);
 }
 
 /* ---- book, ticker, trades ---- */
