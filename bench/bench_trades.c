@@ -1,8 +1,9 @@
-/* Rows made durable in group commit, through the store thread, against what each database's own library does
- * with 100 rows a commit: bench_trades FOLDER [postgresql://… of an empty database]
+/* Rows made durable in group commit, through the store thread, against what each database's own
+ * library does with 100 rows a commit: bench_trades FOLDER [postgresql://… of an empty database]
  *
- * Ours are orders: 26 columns, four indexes, two references, every rule of the schema. The peer's are trades of
- * 13 columns with one index and no rules. Runs are interleaved, so that both see the same moods of the disk. */
+ * Ours are orders: 26 columns, four indexes, two references, every rule of the schema. The peer's
+ * are trades of 13 columns with one index and no rules. Runs are interleaved, so that both see the
+ * same moods of the disk. */
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>

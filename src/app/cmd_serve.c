@@ -105,7 +105,7 @@ static enum err open_api(struct server *s)
         .address = s->config.host,
         .port = s->config.port,
         .store_path = s->store_url,
-        .desk = bridge_desk(&s->bridge),
+        .desk = bridge_desk(&s->bridge.ends[0]),
         .version = TRADEBOT_VERSION,
         .commit = "",
         .live_enabled = s->config.live_trading,
@@ -135,7 +135,7 @@ static enum err open_loop(struct server *s)
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of that write */
     uv_signal_start(&s->interrupt, on_signal, SIGINT);
     uv_signal_start(&s->terminate, on_signal, SIGTERM);
-    return bridge_open_web(&s->bridge, &s->loop, on_publication, s);
+    return bridge_open_web(&s->bridge.ends[0], &s->loop, on_publication, s);
 }
 
 static void print_ready(void *user)
@@ -153,7 +153,7 @@ static enum err close_all(struct server *s)
     const enum err err = trader_stop(s->trader);
     api_close(s->api);
     sim_thread_stop(s->sim);
-    bridge_close_web(&s->bridge);
+    bridge_close_web(&s->bridge.ends[0]);
     uv_close((uv_handle_t *)&s->interrupt, NULL);
     uv_close((uv_handle_t *)&s->terminate, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
@@ -166,7 +166,7 @@ static enum err close_all(struct server *s)
 static int serve(struct server *s, const struct options *usage)
 {
     enum err err = process_guard();
-    if (!err) err = bridge_init(&s->bridge);
+    if (!err) err = bridge_init(&s->bridge, 1);
     if (err) return options_failed(usage);
     err = open_loop(s);
     if (!err)
@@ -180,7 +180,7 @@ static int serve(struct server *s, const struct options *usage)
         return status;
     }
     if (s->demo)
-        demo_start(bridge_desk(&s->bridge), s->store_url, print_ready, s);
+        demo_start(bridge_desk(&s->bridge.ends[0]), s->store_url, print_ready, s);
     else
         print_ready(s);
     uv_run(&s->loop, UV_RUN_DEFAULT);

@@ -121,7 +121,6 @@ static void trader_free(struct trader *t)
     free(t->book_changed);
     free(t->seats);
     free(t->outbox.items);
-    free(t->unsent);
     free(t->early);
     for (unsigned i = 0; i < TRADER_INSTRUMENTS_MAX; i++)
         for (unsigned k = 0; k < TIMEFRAME_COUNT; k++) free(t->recent[i][k]);

@@ -6,35 +6,18 @@
 #include "app/trader_state.h"
 #include "base/check.h"
 
-/* Bot news that waits for room. A web thread that takes nothing for so long is stuck: stop. */
-enum { UNSENT_MAX = 65536 };
-
 void trader_publish(struct trader *t, const struct publication *p)
 {
-    if (t->unsent_count == 0 && bridge_publish(t->options.bridge, p)) return;
-    atomic_fetch_add_explicit(&t->options.bridge->dropped, 1, memory_order_relaxed);
-}
-
-static void send_unsent(struct trader *t)
-{
-    while (t->unsent_count > 0 && bridge_publish(t->options.bridge, &t->unsent[t->unsent_first])) {
-        t->unsent_first = (t->unsent_first + 1) % UNSENT_MAX;
-        if (--t->unsent_count == 0) t->unsent_first = 0;
-    }
+    bridge_publish(t->options.bridge, p);
 }
 
 void trader_publish_news(struct trader *t, const struct publication *p)
 {
-    if (t->unsent_count == 0 && bridge_publish(t->options.bridge, p)) return;
-    if (!t->unsent) t->unsent = calloc(UNSENT_MAX, sizeof *t->unsent);
-    CHECK(t->unsent && t->unsent_count < UNSENT_MAX);
-    t->unsent[(t->unsent_first + t->unsent_count) % UNSENT_MAX] = *p;
-    t->unsent_count++;
+    bridge_publish_news(t->options.bridge, p);
 }
 
 void trader_publish_books(struct trader *t)
 {
-    send_unsent(t);
     for (uint16_t i = 0; i < t->instrument_count; i++) {
         if (!t->book_changed[i]) continue;
         t->book_changed[i] = false;
@@ -72,9 +55,9 @@ void trader_publish_bots(struct trader *t, bool all_holding)
 {
     for (uint32_t i = 0; all_holding && i < t->seat_count; i++)
         t->seats[i].changed |= t->seats[i].holds;
-    /* While the ring is full bots conflate: each is told as it is when there is room again,
+    /* While a ring is full bots conflate: each is told as it is when there is room again,
      * in turn. */
-    for (uint32_t i = 0; i < t->seat_count && t->unsent_count == 0; i++) {
+    for (uint32_t i = 0; i < t->seat_count && !bridge_is_behind(t->options.bridge); i++) {
         if (t->seat_next >= t->seat_count) t->seat_next = 0;
         struct seat *seat = &t->seats[t->seat_next++];
         if (!seat->changed) continue;

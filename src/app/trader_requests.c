@@ -9,8 +9,10 @@
 static struct bridge_answer answer_of(const struct desk_request *request, enum err err,
                                       const char *text)
 {
-    struct bridge_answer answer = {
-        .answer = {.err = err}, .on_answer = request->on_answer, .user = request->user};
+    struct bridge_answer answer = {.answer = {.err = err},
+                                   .on_answer = request->on_answer,
+                                   .user = request->user,
+                                   .end = request->end};
     snprintf(answer.answer.text, sizeof answer.answer.text, "%s", text);
     return answer;
 }

@@ -163,8 +163,6 @@ struct trader {
     uint32_t restoring;        /* how many of them are on their way */
     struct event *early;       /* TRADER_EARLY_MAX places, taken when first needed */
     uint32_t early_count;
-    struct publication *unsent; /* bot news that found the ring full: ring */
-    uint32_t unsent_first, unsent_count;
 };
 
 /* trader_step.c: the sequencer and what follows from actions. */

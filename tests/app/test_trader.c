@@ -148,7 +148,7 @@ static void make_trader(struct world *w)
 {
     struct trader *t = w->t = calloc(1, sizeof *t);
     assert_int_equal(store_open(w->path, 1, &t->options.store), OK);
-    assert_int_equal(bridge_init(&w->bridge), OK);
+    assert_int_equal(bridge_init(&w->bridge, 1), OK);
     t->options.bridge = &w->bridge;
     t->options.live_enabled = true;
     t->limits = (struct engine_limits){
@@ -205,7 +205,6 @@ static int teardown(void **state)
     free(t->seats);
     free(t->early);
     for (unsigned k = 0; k < TIMEFRAME_COUNT; k++) free(t->recent[0][k]);
-    free(t->unsent);
     free(t);
     for (unsigned i = 0; i < sizeof ends / sizeof *ends; i++) {
         char path[128];
@@ -352,7 +351,7 @@ static void test_trader__candle_that_closes_while_history_is_fetched_is_not_miss
     struct trader *t = w->t;
     t->lines[VENUE_SIM].offered = t->lines[VENUE_SIM].symbols_known = true;
     t->lines[VENUE_SIM].session = (struct market_session *)t; /* never looked into */
-    assert_int_equal(bridge_open_web(&w->bridge, &t->loop, ignore_publication, NULL), OK);
+    assert_int_equal(bridge_open_web(&w->bridge.ends[0], &t->loop, ignore_publication, NULL), OK);
     const struct store_bot bot = {.user_id = STORE_FIRST_USER,
                                   .name = "second",
                                   .venue = VENUE_SIM,
@@ -386,7 +385,7 @@ static void test_trader__candle_that_closes_while_history_is_fetched_is_not_miss
     on_history(history_user, OK, history, 3);
     candle(w, 1000000);
     while (answers == 0) uv_run(&t->loop, UV_RUN_ONCE);
-    bridge_close_web(&w->bridge);
+    bridge_close_web(&w->bridge.ends[0]);
     uv_run(&t->loop, UV_RUN_NOWAIT);
     assert_int_equal(engine_counters(t->engine)->candle_gaps, 0);
 }

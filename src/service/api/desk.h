@@ -47,6 +47,7 @@ struct desk_request {
     struct store_bot bot;
     void (*on_answer)(void *user, const struct desk_answer *answer);
     void *user;
+    uint32_t end; /* the desk's own: where the answer goes */
 };
 
 struct desk {
