@@ -68,7 +68,7 @@ static void start(struct server *s, const char *mode)
         dup2(in[0], 0);
         dup2(out[1], 1);
         for (int fd = 3; fd < 64; fd++) close(fd);
-        execl("/usr/bin/python3", "python3", script, mode, certificate, key, NULL);
+        execl("/usr/bin/python3", "/usr/bin/python3", script, mode, certificate, key, NULL);
         _exit(127);
     }
     close(in[0]);

@@ -1418,16 +1418,18 @@ static void test_desk__one_call_too_many_is_busy(void **state)
 static void test_desk__a_pool_that_closes_gives_every_call_its_answer(void **state)
 {
     (void)state;
-    struct ticket tickets[8];
+    enum { CALLS = PASSWORD_QUEUE_MAX }; /* more than are hashed before the close */
+    static struct ticket tickets[CALLS];
+    memset(tickets, 0, sizeof tickets);
     add_first();
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < CALLS; i++)
         begin(account_login, login_with((struct slice){0}), &tickets[i]);
     password_pool_close(accounts.passwords);
     account_desk_collect(desk);
     accounts.passwords = NULL;
     assert_int_equal(account_desk_calls(desk), 0);
-    for (unsigned i = 0; i < 8; i++) assert_int_equal(tickets[i].answers, 1);
-    assert_int_equal(tickets[7].answer.outcome, ACCOUNT_BUSY);
+    for (unsigned i = 0; i < CALLS; i++) assert_int_equal(tickets[i].answers, 1);
+    assert_int_equal(tickets[CALLS - 1].answer.outcome, ACCOUNT_BUSY);
 }
 
 static void test_desk__somebody_who_is_gone_is_not_found(void **state)
