@@ -16,6 +16,8 @@ static const struct {
     {"indicators", cmd_indicators, "print indicator columns beside candles"},
     {"replay", cmd_replay, "step through a journal and check its decisions"},
     {"sim", cmd_sim, "run the simulated exchange alone"},
+    {"user", cmd_user, "accounts: add, list, set passwords and roles, keep out"},
+    {"audit", cmd_audit, "the log of who did what: read it, prove it whole"},
     {"key", cmd_key, "change the master key that seals secrets"},
 };
 
