@@ -26,6 +26,10 @@ const WORDS = {
     simulated: "SİMÜLASYON", paper: "KÂĞIT", live: "GERÇEK", paper_band: "KÂĞIT PARA · gerçek emir gönderilmez",
     live_band: "GERÇEK PARA · en az bir bot gerçek emir gönderiyor", buy: "al", sell: "sat", failed: "Olmadı: {0}",
     chart: "{0} mumları, {1}", unknown: "bilinmiyor",
+    claim: "İlk hesabı oluştur", leave: "Çıkış yap", email: "E-posta", password: "Parola",
+    totp: "Uygulamanızdaki kod ya da bir kurtarma kodu", setup_token: "Sunucunun başlarken yazdığı kurulum anahtarı",
+    remember: "Bu tarayıcıda 30 gün hatırla", login: "Giriş yap", register: "Hesap oluştur",
+    to_login: "Hesabım var", to_register: "Hesabım yok",
     states: { stopped: "durdu", starting: "başlıyor", running: "çalışıyor", paused: "beklemede", stopping: "duruyor",
       live: "canlı", down: "kapalı", dialing: "bağlanıyor", syncing: "eşitleniyor", stale: "bayat" },
     verdicts: { hold: "tut", no_entry: "girme", enter: "gir", exit: "çık" },
@@ -59,6 +63,10 @@ const WORDS = {
     simulated: "SIMULATED", paper: "PAPER", live: "LIVE", paper_band: "PAPER MONEY · no real order is sent",
     live_band: "REAL MONEY · at least one bot sends real orders", buy: "buy", sell: "sell", failed: "That failed: {0}",
     chart: "{0} candles, {1}", unknown: "unknown",
+    claim: "Make the first account", leave: "Log out", email: "E-mail", password: "Password",
+    totp: "Code of your authenticator, or a recovery code", setup_token: "Set-up token that the server wrote when it started",
+    remember: "Remember me here for 30 days", login: "Log in", register: "Create an account",
+    to_login: "I have an account", to_register: "I have no account",
     states: { stopped: "stopped", starting: "starting", running: "running", paused: "paused", stopping: "stopping",
       live: "live", down: "down", dialing: "dialing", syncing: "syncing", stale: "stale" },
     verdicts: { hold: "hold", no_entry: "no entry", enter: "enter", exit: "exit" },
@@ -137,17 +145,24 @@ function clock(time) {
 async function ask(path, options = {}) {
   const response = await fetch(path, { ...options, signal: AbortSignal.timeout(REQUEST_MS),
     headers: { "Accept-Language": language, ...options.headers } });
-  const body = await response.json();
-  if (!response.ok) throw Object.assign(new Error(body.detail || String(response.status)), { status: response.status });
+  const body = response.status === 204 ? null : await response.json();
+  if (!response.ok) throw Object.assign(new Error(body.detail || String(response.status)), { status: response.status, code: body.code });
   return body;
 }
 
+const send = (path, body) => ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
 const maybe = (path) => ask(path).catch((error) => {
-  if (error.status) return null; // it answered, only not with this
+  if (error.status && error.status !== 401) return null; // it answered, only not with this
   throw error;
 });
 
 async function poll() {
+  if (!view.version) {
+    view.version = await ask("/api/v1/version");
+    $("claim").hidden = view.version.claimed;
+    $("leave").hidden = !view.version.claimed;
+  }
   const [venues, bots, fills, trades, orders] = await Promise.all([ask("/api/v1/venues"),
     ask(`/api/v1/bots?limit=${BOTS_SHOWN}`), ask("/api/v1/fills?limit=100"), ask("/api/v1/trades?limit=30"),
     ask("/api/v1/orders?limit=100")]);
@@ -543,7 +558,7 @@ async function steer(id, what, does) {
       !(await confirmed(say(words.start_title, bot.name), say(words.start_text, show(bot.capital)), words.start))) return;
   does.disabled = true;
   try {
-    await ask(`/api/v1/bots/${id}/${what}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+    await send(`/api/v1/bots/${id}/${what}`, {});
   } catch (error) {
     banner(say(words.failed, error.message));
     setTimeout(() => banner(""), 5000);
@@ -551,6 +566,91 @@ async function steer(id, what, does) {
   does.disabled = false;
   hurry();
 }
+
+// ---- the way in
+
+const entry = { mode: "", totp: false, setup: false };
+
+function drawEntry() {
+  const login = entry.mode === "login";
+  $("entry").hidden = !entry.mode;
+  document.body.classList.toggle("outside", !!entry.mode);
+  $("entry-title").textContent = $("entry-do").textContent = login ? words.login : words.register;
+  $("entry-other").textContent = login ? words.to_register : words.to_login;
+  $("entry").elements.password.autocomplete = login ? "current-password" : "new-password";
+  $("entry-totp").hidden = !login || !entry.totp;
+  $("entry-setup").hidden = login || !entry.setup;
+  $("entry-remember").hidden = !login;
+}
+
+function showEntry(mode) {
+  if (entry.mode && mode) return;
+  entry.mode = mode;
+  if (!mode) $("entry").reset();
+  $("entry-said").textContent = "";
+  drawEntry();
+}
+
+// What was somebody's must not be there for the next one.
+function forget() {
+  Object.assign(view, { bots: [], states: new Map(), fills: [], trades: [], prints: [], why: [], candles: [], book: null,
+    selected: 0, symbol: "", updated: 0, version: null });
+  draw();
+}
+
+async function submitEntry() {
+  const fields = $("entry").elements, said = $("entry-said");
+  const who = { email: fields.email.value, password: fields.password.value };
+  said.textContent = "";
+  $("entry-do").disabled = true;
+  try {
+    if (entry.mode === "register") {
+      await send("/api/v1/auth/register", { ...who, setup_token: entry.setup ? fields.setup_token.value : null });
+      entry.mode = "login";
+    }
+    await send("/api/v1/auth/login", { ...who, remember_me: fields.remember_me.checked, totp: entry.totp ? fields.totp.value : null });
+    entry.totp = entry.setup = false;
+    view.version = null;
+    showEntry("");
+    hurry();
+  } catch (error) {
+    entry.totp = entry.totp || error.code === "totp_required";
+    entry.setup = entry.setup || error.code === "setup_token_wanted";
+    said.textContent = error.message;
+    drawEntry();
+  }
+  $("entry-do").disabled = false;
+}
+
+async function leave() {
+  try {
+    await send("/api/v1/auth/logout", {});
+  } catch (error) {
+    if (error.status !== 401) banner(say(words.failed, error.message));
+    if (error.status !== 401) return;
+  }
+  forget();
+  showEntry("login");
+}
+
+// Whether the error says that we are outside; shows the form then.
+function isOutside(error) {
+  if (error.status === 401) showEntry("login");
+  else if (error.code === "not_local") {
+    entry.setup = true;
+    showEntry("register");
+  } else return false;
+  return true;
+}
+
+$("entry").addEventListener("submit", (event) => { event.preventDefault(); submitEntry(); });
+$("entry-other").addEventListener("click", () => {
+  entry.mode = entry.mode === "login" ? "register" : "login";
+  $("entry-said").textContent = "";
+  drawEntry();
+});
+$("claim").addEventListener("click", () => showEntry("register"));
+$("leave").addEventListener("click", leave);
 
 // ---- the loop
 
@@ -566,6 +666,7 @@ async function askAll() {
   try {
     await poll();
   } catch (error) {
+    if (isOutside(error)) return BACKOFF_MAX_MS;
     const wait = Math.min(BACKOFF_MAX_MS, POLL_MS * 2 ** failures++);
     const since = view.updated ? new Date(view.updated).toLocaleTimeString(language, { hour12: false }) : words.unknown;
     document.body.classList.add("gone");
@@ -579,13 +680,13 @@ async function askAll() {
 }
 
 async function turn() {
-  if (busy) return;
+  if (busy || entry.mode) return;
   busy = true;
   clearTimeout(timer);
   const wait = await askAll();
   busy = false;
   timer = setTimeout(turn, document.hidden ? Math.max(wait, 5000) : wait);
-  if (!failures) draw();
+  if (!failures && !entry.mode) draw();
 }
 
 function hurry() {
@@ -601,6 +702,7 @@ function speak(chosen) {
   for (const element of document.querySelectorAll("[data-t]")) element.textContent = words[element.dataset.t];
   for (const element of document.querySelectorAll("[data-language]:not([data-does])"))
     element.setAttribute("aria-pressed", element.dataset.language === language);
+  drawEntry();
   if (view.updated) draw();
 }
 

@@ -12,6 +12,7 @@
 #include "app/config.h"
 #include "app/data_folder.h"
 #include "app/demo.h"
+#include "app/office.h"
 #include "app/options.h"
 #include "app/process_guard.h"
 #include "app/sim_thread.h"
@@ -29,7 +30,8 @@ enum { FLAG_LISTEN, FLAG_DATA, FLAG_DEMO, FLAG_JOURNAL };
 static const struct flag flags[] = {
     [FLAG_LISTEN] = {"listen", "ADDR:PORT", "where to listen; port 0 picks a free one"},
     [FLAG_DATA] = {"data", "DIR", "folder of the database and the simulated exchange"},
-    [FLAG_DEMO] = {"demo", NULL, "make three running paper bots where there are none"},
+    [FLAG_DEMO] = {"demo", NULL,
+                   "make a demo account and three running paper bots where there are none"},
     [FLAG_JOURNAL] = {"journal", "FILE", "write the engine's input events, for tradebot replay"},
 };
 
@@ -44,6 +46,7 @@ struct server {
     struct store *store;
     struct sim_thread *sim;
     struct trader *trader;
+    struct office *office;
     struct api *api;
     bool stopping;
 };
@@ -106,6 +109,8 @@ static enum err open_api(struct server *s)
         .port = s->config.port,
         .store_path = s->store_url,
         .desk = bridge_desk(&s->bridge.ends[0]),
+        .accounts = office_accounts(s->office),
+        .account_desk = office_desk(s->office),
         .version = TRADEBOT_VERSION,
         .commit = "",
         .live_enabled = s->config.live_trading,
@@ -150,8 +155,11 @@ static void print_ready(void *user)
 /* Takes down what is up, in the order that lets nothing talk to what is gone. */
 static enum err close_all(struct server *s)
 {
+    api_quiet(s->api);
+    office_finish(s->office);
     const enum err err = trader_stop(s->trader);
     api_close(s->api);
+    office_close(s->office);
     sim_thread_stop(s->sim);
     bridge_close_web(&s->bridge.ends[0]);
     uv_close((uv_handle_t *)&s->interrupt, NULL);
@@ -172,7 +180,9 @@ static int serve(struct server *s, const struct options *usage)
     if (!err)
         err = data_folder_open(s->config.data, s->config.database_url, clock_wall_ms(&clock_system),
                                s->store_url, sizeof s->store_url, &s->store);
+    if (!err) err = office_open(&s->config, s->store, !s->demo, &s->office);
     if (!err) err = open_trader(s);
+    if (!err) err = office_start(s->office, &s->loop, trader_store_thread(s->trader), s->store_url);
     if (!err) err = open_api(s);
     if (err) {
         const int status = options_failed(usage);
@@ -180,7 +190,8 @@ static int serve(struct server *s, const struct options *usage)
         return status;
     }
     if (s->demo)
-        demo_start(bridge_desk(&s->bridge.ends[0]), s->store_url, print_ready, s);
+        demo_start(bridge_desk(&s->bridge.ends[0]), office_accounts(s->office),
+                   office_desk(s->office), s->store_url, print_ready, s);
     else
         print_ready(s);
     uv_run(&s->loop, UV_RUN_DEFAULT);

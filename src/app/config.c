@@ -72,8 +72,21 @@ static enum err parse_listen(const struct setting *s, struct config *c, const ch
     if (address_parse(value, c->host, &c->port)) return bad(s, value, err_text());
     if (!url_host_is_loopback(c->host))
         return bad(s, value,
-                   "only this machine is served (127.0.0.1 or [::1]): there are no accounts yet");
+                   "only this machine is served (127.0.0.1 or [::1]): there is no TLS yet");
     return OK;
+}
+
+static enum err parse_registration(const struct setting *s, struct config *c, const char *value)
+{
+    static const char *const names[] = {[REGISTRATION_FIRST] = "first",
+                                        [REGISTRATION_OPEN] = "open",
+                                        [REGISTRATION_CLOSED] = "closed"};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(value, names[i]) != 0) continue;
+        c->registration = (enum registration)i;
+        return OK;
+    }
+    return bad(s, value, "must be first, open or closed");
 }
 
 static enum err parse_locale(const struct setting *s, struct config *c, const char *value)
@@ -103,6 +116,9 @@ static const struct setting settings[] = {
      FIELD(secret_file)},
     {"TRADEBOT_LISTEN", "127.0.0.1:8000", "address and port; port 0 picks a free one",
      parse_listen},
+    {"TRADEBOT_REGISTRATION", "first",
+     "who may register: the first account alone, anybody (open) or nobody (closed)",
+     parse_registration},
     {"LIVE_TRADING_ENABLED", "false", "whether bots in live mode may send orders", parse_bool,
      FIELD(live_trading)},
     {"TRADEBOT_LOCALE", "tr", "language of error texts where the client names none: tr or en",

@@ -12,6 +12,7 @@
 #include "app/address.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "service/account/accounts.h"
 
 enum { CONFIG_TEXT_SIZE = 512 };
 
@@ -21,8 +22,9 @@ struct config {
     char data[CONFIG_TEXT_SIZE];
     char database_url[CONFIG_TEXT_SIZE]; /* may hold a password; "": SQLite in the data folder */
     char secret_file[CONFIG_TEXT_SIZE];  /* "": see secret_file.h */
-    char host[ADDRESS_HOST_SIZE];        /* to listen on; loopback only, until there are accounts */
-    uint16_t port;                       /* 0: the system picks */
+    char host[ADDRESS_HOST_SIZE]; /* to listen on; loopback only: there is no TLS of ours yet */
+    uint16_t port;                /* 0: the system picks */
+    enum registration registration;
     bool live_trading;
     enum locale locale;
     enum log_level log_level;

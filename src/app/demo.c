@@ -1,13 +1,16 @@
-/* The demo's bots, made by way of the desk like anybody's. */
+/* The demo's account and bots, made by way of the desks like anybody's. */
 #include "app/demo.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "io/store/store_read.h"
 
-enum { DEMO_BOTS = 3 };
+#define DEMO_EMAIL "demo@tradebot.local"
+
+enum { DEMO_BOTS = 3, DEMO_PASSWORD_LENGTH = 20 /* of base64url: 120 bits */ };
 
 /* Candles of a second, so that there is something to see at once, and little money a trade: each
  * pays its fees, and a rule that trades this often on a random walk loses about them. */
@@ -25,7 +28,8 @@ static const struct {
 /* The answers outlive demo_start. */
 static struct {
     struct desk desk;
-    unsigned left; /* bots that neither run nor failed */
+    unsigned left; /* things that are neither there nor failed */
+    char password[DEMO_PASSWORD_LENGTH + 1];
     void (*on_done)(void *user);
     void *user;
 } demo;
@@ -112,15 +116,46 @@ static void make_bot(unsigned i)
     settle_one();
 }
 
-void demo_start(struct desk desk, const char *store_path, void (*on_done)(void *user), void *user)
+static void on_registered(void *user, const struct account_answer *answer)
 {
-    if (has_bots(store_path)) {
-        on_done(user);
-        return;
+    (void)user;
+    if (answer->outcome == ACCOUNT_OK) {
+        printf("demo login: " DEMO_EMAIL " %s\n", demo.password);
+        fflush(stdout);
+    } else {
+        log_warn("demo_account_not_made", "outcome=%d", (int)answer->outcome);
     }
+    explicit_bzero(demo.password, sizeof demo.password);
+    settle_one();
+}
+
+/* The letters that say what a token is for are no part of the password. */
+static void make_account(struct account_desk *account_desk)
+{
+    char token[TOKEN_TEXT_SIZE];
+    struct token_hash hash;
+    token_new(TOKEN_SETUP, token, &hash);
+    memcpy(demo.password, token + 4, DEMO_PASSWORD_LENGTH);
+    explicit_bzero(token, sizeof token);
+    const struct account_request request = {
+        .origin = {.now_ms = clock_wall_ms(&clock_system), .is_local = true},
+        .email = SLICE(DEMO_EMAIL),
+        .password = slice_of(demo.password),
+        .done = on_registered,
+    };
+    account_register(account_desk, &request);
+}
+
+void demo_start(struct desk desk, struct accounts *accounts, struct account_desk *account_desk,
+                const char *store_path, void (*on_done)(void *user), void *user)
+{
+    const bool is_claimed = directory_is_claimed(accounts->directory);
+    const unsigned bots = has_bots(store_path) ? 0 : DEMO_BOTS;
     demo.desk = desk;
-    demo.left = DEMO_BOTS;
+    demo.left = bots + (is_claimed ? 0 : 1) + 1;
     demo.on_done = on_done;
     demo.user = user;
-    for (unsigned i = 0; i < DEMO_BOTS; i++) make_bot(i);
+    if (!is_claimed) make_account(account_desk);
+    for (unsigned i = 0; i < bots; i++) make_bot(i);
+    settle_one(); /* that all was asked for */
 }

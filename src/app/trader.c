@@ -175,6 +175,11 @@ failed:
     return err;
 }
 
+struct store_thread *trader_store_thread(struct trader *t)
+{
+    return t->store;
+}
+
 enum err trader_stop(struct trader *t)
 {
     if (!t) return OK;

@@ -13,6 +13,7 @@
 #include "app/bridge.h"
 #include "base/err.h"
 #include "io/store/store.h"
+#include "io/store/store_thread.h"
 
 enum { TRADER_TEXT_SIZE = 512 };
 
@@ -36,6 +37,8 @@ struct trader;
 
 /* Restores what the store keeps, then starts the thread. */
 enum err trader_start(const struct trader_options *options, struct trader **out) ERR_MUST_USE;
+/* For further clients of it; good until trader_stop. */
+struct store_thread *trader_store_thread(struct trader *t);
 /* Ends sessions, waits for the store to finish what was handed to it, joins. Positions and bots
  * stay as they are: the next start goes on. ERR_IO: the journal is not whole. NULL is fine. */
 enum err trader_stop(struct trader *t);

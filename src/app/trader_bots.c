@@ -273,6 +273,7 @@ static void add_seat(struct trader *t, const struct errand *errand)
     id_map_insert(&t->seat_by_id, errand->config.id, t->seat_count);
     t->seats[t->seat_count++] = (struct seat){
         .bot_id = errand->config.id,
+        .user_id = errand->config.user_id,
         .venue = (enum venue)bot_of(errand)->venue,
         .changed = true,
     };

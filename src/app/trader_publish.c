@@ -37,6 +37,7 @@ static void publish_bot(struct trader *t, struct seat *seat)
     if (!engine_bot_view(t->engine, seat->bot_id, &view)) return;
     struct publication p = {.kind = PUBLISH_BOT,
                             .bot_id = seat->bot_id,
+                            .user_id = seat->user_id,
                             .instrument = INSTRUMENT_NONE,
                             .time_ms = t->time_ms,
                             .bot = {.totals = view.totals, .equity = view.equity}};

@@ -75,7 +75,7 @@ struct waiting {
 
 /* A bot that the engine knows, or will once its history is fetched. */
 struct seat {
-    uint64_t bot_id;
+    uint64_t bot_id, user_id;
     enum venue venue;
     bool changed; /* publish it */
     bool holds;   /* has an open position: publish its value each second */

@@ -24,6 +24,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("BINARY", str(ROOT / "build-asan" / "tradebot"))
 RUNNING = []  # programs of the test under way
+SESSIONS = {}  # of demo accounts: by folder, and by the address where that folder's server is
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -74,7 +75,14 @@ class Program:
         def ready():
             assert self.process.poll() is None, f"it ended: {self.errors()[-2000:]}"
             return re.search(r"^ready (http://\S+)$", self.out(), re.M)
-        return wait_for("ready", ready, seconds)[1]
+        url = wait_for("ready", ready, seconds)[1]
+        login = re.search(r"^demo login: (\S+) (\S+)$", self.out(), re.M)
+        if login:
+            status, answer = call(f"{url}/api/v1/auth/login", "POST", {"email": login[1], "password": login[2]})
+            assert status == 200, answer
+            SESSIONS[self.folder] = answer["access_token"]
+        SESSIONS[url] = SESSIONS.get(self.folder)
+        return url
 
     def kill(self):
         if self.process.poll() is None:
@@ -88,7 +96,10 @@ class Program:
 
 
 def call(url, method="GET", body=None, headers=None):
-    """-> (status, parsed JSON or text)"""
+    """-> (status, parsed JSON or text); as the owner of a demo, where that is who the server belongs to"""
+    token = SESSIONS.get("/".join(url.split("/")[:3]))
+    if token:
+        headers = {"Authorization": f"Bearer {token}", **(headers or {})}
     request = urllib.request.Request(
         url, None if body is None else json.dumps(body).encode(),
         {"Content-Type": "application/json", "Accept-Language": "en", **(headers or {})}, method=method)

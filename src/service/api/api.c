@@ -8,12 +8,11 @@
 #include <sys/random.h>
 
 #include "base/check.h"
-#include "service/api/local.h"
 #include "service/api/query.h"
 #include "service/api/route.h"
 
 /* Of OPTIONS *: what some route or other takes. */
-#define SERVER_METHODS "GET, HEAD, POST, OPTIONS"
+#define SERVER_METHODS "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
 
 enum { BOOK_WAIT_MS = 5000, TIMER_MS = 100, BODY_LIMIT = 65536, ALLOW_SIZE = 64 };
 
@@ -85,10 +84,17 @@ uint16_t api_port(const struct api *a)
     return http_server_port(a->server);
 }
 
-void api_close(struct api *a)
+void api_quiet(struct api *a)
 {
     if (!a) return;
     http_server_close(a->server);
+    a->server = NULL;
+}
+
+void api_close(struct api *a)
+{
+    if (!a) return;
+    api_quiet(a);
     while (a->calls) call_problem(a->calls, PROBLEM_STOPPING);
     uv_close((uv_handle_t *)a->timer, on_timer_closed);
     kept_close(&a->kept);
@@ -102,13 +108,15 @@ void api_close(struct api *a)
 /* The methods of all rows with this row's pattern. */
 static void allow_of(const struct route *row, char allow[ALLOW_SIZE])
 {
-    bool get = false, post = false;
+    size_t used = 0;
     for (size_t i = 0; i < routes_count; i++) {
         if (strcmp(routes[i].pattern, row->pattern) != 0) continue;
-        get |= strcmp(routes[i].method, "GET") == 0;
-        post |= strcmp(routes[i].method, "POST") == 0;
+        const bool get = strcmp(routes[i].method, "GET") == 0;
+        used += (size_t)snprintf(allow + used, ALLOW_SIZE - used, "%s, ",
+                                 get ? "GET, HEAD" : routes[i].method);
+        CHECK(used < ALLOW_SIZE);
     }
-    snprintf(allow, ALLOW_SIZE, "%s%sOPTIONS", get ? "GET, HEAD, " : "", post ? "POST, " : "");
+    snprintf(allow + used, ALLOW_SIZE - used, "OPTIONS");
 }
 
 /* A body must say that it is JSON, and a form must never pass for one: a page of somebody else can
@@ -136,11 +144,14 @@ static bool refuse_query(struct call *call, const struct http_request *request,
 
 static void serve(struct call *call, const struct http_request *request, const struct route *row)
 {
-    const bool is_post = strcmp(row->method, "POST") == 0;
+    const bool is_write = strcmp(row->method, "GET") != 0;
     /* Probes add what they like to what is open. */
-    const bool has_query = request->query.size > 0 && !row->open;
+    const bool has_query = request->query.size > 0 && row->access != ACCESS_OPEN;
     call->route = row;
-    if (is_post && !is_media_type_right(request))
+    const enum problem problem = access_check(call, request);
+    if (problem != PROBLEM_COUNT)
+        call_problem(call, problem);
+    else if (is_write && !is_media_type_right(request))
         call_problem(call, PROBLEM_UNSUPPORTED_MEDIA_TYPE);
     else if (call->api->call_count > CALLS_WAITING_MAX)
         call_problem(call, PROBLEM_BUSY);
@@ -160,7 +171,6 @@ static void serve_other_method(struct call *call, struct slice method, const str
 
 static void dispatch(struct call *call, const struct http_request *request)
 {
-    const bool is_local = local_request(request);
     const struct slice method = slice_is(request->method, "HEAD") ? SLICE("GET") : request->method;
     const struct route *near = NULL, *row = NULL;
     for (size_t i = 0; i < routes_count && !row; i++) {
@@ -168,9 +178,7 @@ static void dispatch(struct call *call, const struct http_request *request)
         near = &routes[i];
         if (slice_is(method, near->method)) row = near;
     }
-    if (!is_local && !(row && row->open))
-        call_problem(call, PROBLEM_NOT_LOCAL);
-    else if (request->target.size == 0 || request->target.data[0] != '/')
+    if (request->target.size == 0 || request->target.data[0] != '/')
         call_problem(call, PROBLEM_BAD_TARGET);
     else if (row)
         serve(call, request, row);

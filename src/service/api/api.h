@@ -2,10 +2,11 @@
  *
  * One loop, one thread (the web thread). Reads come from the board (what the trade thread
  * publishes) and from a store connection of its own that cannot write; every change goes through
- * the desk and is answered only when it is durable. There are no accounts yet, so only local
- * requests are answered (local.h) and everything belongs to user 1.
+ * the desk, those of accounts through the account desk, and is answered only when it is durable.
+ * Who is answered stands in access.h; what belongs to somebody is there for nobody else.
  *
- * Order of closing: the desk must answer no more, then api_close. Requests that still wait are
+ * Order of closing: api_quiet, after which nobody is heard; then the account desk must have no
+ * calls left and the desk must answer no more; then api_close. Requests that still wait are
  * answered 503 there. Errors of api_open: those of store_reader_open and http_server_open. */
 #ifndef SERVICE_API_API_H
 #define SERVICE_API_API_H
@@ -15,6 +16,7 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "service/account/accounts.h"
 #include "service/api/desk.h"
 #include "service/api/problem.h"
 #include "service/api/publication.h"
@@ -26,7 +28,9 @@ struct api_options {
     uint16_t port;          /* 0: the system picks, see api_port */
     const char *store_path; /* opened before by the writing side */
     struct desk desk;
-    const char *version, *commit; /* commit may be "" */
+    struct accounts *accounts;
+    struct account_desk *account_desk; /* of the loop's thread */
+    const char *version, *commit;      /* commit may be "" */
     bool live_enabled;
     bool demo;
     enum language language;                       /* where Accept-Language names none of ours */
@@ -39,6 +43,8 @@ enum err api_open(uv_loop_t *loop, const struct api_options *options,
                   struct api **out) ERR_MUST_USE;
 uint16_t api_port(const struct api *a);
 void api_on_publication(struct api *a, const struct publication *p);
+/* Listens no more. NULL is fine, and twice is. */
+void api_quiet(struct api *a);
 /* NULL is fine. */
 void api_close(struct api *a);
 

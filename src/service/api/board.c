@@ -141,6 +141,7 @@ static void on_bot_news(struct board *b, const struct publication *p)
         on_decision(bot, p);
     } else {
         bot->has_totals = true;
+        bot->user_id = p->user_id;
         bot->totals = p->bot.totals;
         bot->equity = p->bot.equity;
     }

@@ -41,7 +41,8 @@ struct board_decisions {
 
 struct board_bot {
     uint64_t id;
-    bool has_totals; /* the trade thread runs it */
+    uint64_t user_id; /* 0: not told yet */
+    bool has_totals;  /* the trade thread runs it */
     struct bot_totals totals;
     struct money equity;
     int64_t time_ms; /* of the newest news */

@@ -421,7 +421,6 @@ enum problem bot_form_read(struct bot_form *form, struct slice body, bool live_e
     form->faults.language = language;
     const enum problem problem = json_body_read(body, &object, &form->faults);
     if (problem != PROBLEM_COUNT) return problem;
-    form->bot.user_id = STORE_FIRST_USER;
     json_body_known(&form->faults, object, "", fields, COUNT(fields));
     read_name(form, object);
     read_venue(form, object);

@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 
-enum { DETAIL_SIZE = 768, HEADERS_MAX = 2 + HTTP_BODY_HEADERS };
+enum { DETAIL_SIZE = 768, HEADERS_MAX = 4 + HTTP_BODY_HEADERS };
 
 int64_t api_now_ms(void)
 {
@@ -37,16 +37,22 @@ struct call *call_new(struct api *api, const struct http_headers *headers, struc
     call->reply = reply;
     call->json.out = &call->body;
     call->instrument = INSTRUMENT_NONE;
-    call->language = api->options.language;
-    if (headers)
-        call->language =
-            language_of(http_header_get(headers, "Accept-Language"), api->options.language);
+    call_choose_language(call, headers, "");
     id_write(hash_u64(api->request_seed, ++api->request_count), call->id);
     call->next = api->calls;
     if (call->next) call->next->previous = call;
     api->calls = call;
     api->call_count++;
     return call;
+}
+
+void call_choose_language(struct call *call, const struct http_headers *headers, const char *locale)
+{
+    enum language otherwise = call->api->options.language;
+    if (*locale) otherwise = strcmp(locale, "tr") == 0 ? LANGUAGE_TURKISH : LANGUAGE_ENGLISH;
+    call->language = otherwise;
+    if (headers)
+        call->language = language_of(http_header_get(headers, "Accept-Language"), otherwise);
 }
 
 static void call_free(struct call *call)
@@ -70,20 +76,26 @@ static void answer_with(struct call *call, const struct http_response *response,
 {
     struct http_reply *reply = call->reply;
     struct buffer own = call->body;
-    char id[CALL_ID_SIZE];
+    char id[CALL_ID_SIZE], cookie[CALL_COOKIE_SIZE];
     memcpy(id, call->id, sizeof id);
+    memcpy(cookie, call->cookie, sizeof cookie);
     call->api->answers[response->status / 100]++;
     call->body = (struct buffer){0};
     call_free(call);
     struct http_header headers[HEADERS_MAX] = {{SLICE("X-Request-Id"), slice_of(id)},
                                                {SLICE("Cache-Control"),
                                                 is_kept ? SLICE("no-cache") : SLICE("no-store")}};
-    CHECK(own_count <= HEADERS_MAX - 2);
-    for (size_t i = 0; i < own_count; i++) headers[2 + i] = own_headers[i];
+    size_t count = 2;
+    CHECK(own_count <= HEADERS_MAX - 4);
+    for (size_t i = 0; i < own_count; i++) headers[count++] = own_headers[i];
+    if (*cookie) headers[count++] = (struct http_header){SLICE("Set-Cookie"), slice_of(cookie)};
+    if (response->status == 401)
+        headers[count++] = (struct http_header){SLICE("WWW-Authenticate"), SLICE("Bearer")};
     struct http_response whole = *response;
     whole.headers = headers;
-    whole.header_count = 2 + own_count;
+    whole.header_count = count;
     http_reply_send(reply, &whole);
+    explicit_bzero(cookie, sizeof cookie);
     buffer_deinit(&own);
 }
 
@@ -108,6 +120,11 @@ void call_send_as(struct call *call, int status, const char *content_type)
 void call_send(struct call *call, int status)
 {
     call_send_as(call, status, "application/json");
+}
+
+void call_done(struct call *call)
+{
+    answer(call, 204, NULL, SLICE(""), "");
 }
 
 void call_send_body(struct call *call, const struct http_wish *wish, struct http_body *body)
@@ -194,7 +211,7 @@ void call_failed(struct call *call, const char *what, const char *cause)
 bool call_ask(struct call *call, struct desk_request *request)
 {
     const struct desk *desk = &call->api->options.desk;
-    request->user_id = API_USER;
+    request->user_id = call->who.user_id;
     request->user = call;
     if (desk->ask(desk->self, request)) return true;
     call_problem(call, PROBLEM_BUSY);

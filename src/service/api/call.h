@@ -21,8 +21,8 @@ enum {
     CALL_PARAMS_MAX = 2,
     CALL_PARAM_SIZE = 64,
     CALL_ID_SIZE = 17,
+    CALL_COOKIE_SIZE = 192,
     CALLS_WAITING_MAX = 4096, /* under way at a time; one more is answered 503 */
-    API_USER = 1,             /* everybody, until there are accounts */
 };
 
 struct route;
@@ -47,6 +47,10 @@ struct call {
     struct http_reply *reply;
     struct call *next, *previous;
     const struct route *route;
+    struct principal who;          /* user_id 0: nobody, where the route asks for nobody */
+    bool is_local;                 /* see local.h */
+    bool is_secure;                /* came by TLS */
+    char cookie[CALL_COOKIE_SIZE]; /* Set-Cookie of the answer; "": none */
     enum language language;
     char id[CALL_ID_SIZE];
     char params[CALL_PARAMS_MAX][CALL_PARAM_SIZE]; /* the route's {names}, in order, decoded */
@@ -60,7 +64,9 @@ struct call {
     void (*on_news)(struct call *call);
     void (*on_late)(struct call *call);
 
-    /* A route's own numbers while it waits. */
+    /* A route's own while it waits. */
+    void (*on_account)(struct call *call, const struct account_answer *answer);
+    bool is_remembered;
     void (*on_book)(struct call *call, const struct board_market *m);
     uint32_t limit;
     enum venue venue;
@@ -71,9 +77,15 @@ struct call {
 /* headers NULL: the request's head was not readable. */
 struct call *call_new(struct api *api, const struct http_headers *headers,
                       struct http_reply *reply);
+/* The language of the answer: what Accept-Language prefers, else that locale ("": none), else the
+ * server's. headers as above. */
+void call_choose_language(struct call *call, const struct http_headers *headers,
+                          const char *locale);
 /* Answers with what was written into json. */
 void call_send(struct call *call, int status);
 void call_send_as(struct call *call, int status, const char *content_type);
+/* 204 */
+void call_done(struct call *call);
 /* Answers with what rarely changes: with an ETag, or 304 where the client has it. Everything else
  * is told not to be kept. */
 void call_send_body(struct call *call, const struct http_wish *wish, struct http_body *body);
@@ -87,7 +99,7 @@ void call_options(struct call *call, const char *allow);
 /* Logs what failed inside, under the call's id, and answers 500. */
 void call_failed(struct call *call, const char *what, const char *cause);
 
-/* Asks the desk; answers 503 and returns false where it takes no more.
+/* Asks the desk for who asks; answers 503 and returns false where it takes no more.
  * request->user is the call. */
 bool call_ask(struct call *call, struct desk_request *request);
 

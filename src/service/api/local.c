@@ -27,8 +27,9 @@ static bool is_own_host(struct slice authority)
            http_text_equal(name, SLICE("localhost"));
 }
 
-static bool is_own_origin(const struct http_request *request, struct slice host)
+bool local_is_own_origin(const struct http_request *request)
 {
+    const struct slice host = http_header_get(&request->headers, "Host");
     const size_t count = http_header_count(&request->headers, "Origin");
     if (count == 0) return true;
     const struct slice scheme = request->secure ? SLICE("https://") : SLICE("http://");
@@ -46,5 +47,5 @@ bool local_request(const struct http_request *request)
     if (http_header_count(&request->headers, "Host") != 1 || !is_own_host(host)) return false;
     for (size_t i = 0; i < sizeof proxy_headers / sizeof *proxy_headers; i++)
         if (http_header_count(&request->headers, proxy_headers[i]) > 0) return false;
-    return is_own_origin(request, host);
+    return local_is_own_origin(request);
 }

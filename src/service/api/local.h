@@ -1,4 +1,4 @@
-/* Which requests count as local: the rule that stands in for accounts until they exist.
+/* Which requests count as local: the rule that stands in for an account until there is one.
  *
  * Local is a request whose TCP peer is loopback, whose Host names this machine (127.0.0.1, [::1] or
  * localhost, any port; a foreign name that resolves to us is DNS rebinding), that no proxy has
@@ -9,5 +9,7 @@
 #include "io/net/http_server.h"
 
 bool local_request(const struct http_request *request);
+/* Whether Origin, where there is one, is the very address that the request was sent to. */
+bool local_is_own_origin(const struct http_request *request);
 
 #endif

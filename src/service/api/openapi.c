@@ -1,6 +1,7 @@
 /* The OpenAPI document. */
 #include "service/api/openapi.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,17 +56,39 @@ static void response(struct json_writer *w, const struct route *r, int status, c
     snprintf(key, sizeof key, "%d", status);
     writer_open(w, key, '{');
     writer_text(w, "description", words);
-    content(w, r->schema ? "application/json" : r->content_type, r->schema);
+    if (status != 204) content(w, r->schema ? "application/json" : r->content_type, r->schema);
     writer_close(w, '}');
+}
+
+/* What the route's column of access says, for people and for programs. */
+static void security(struct json_writer *w, const struct route *r)
+{
+    static const char *const words[] = {
+        [ACCESS_ADMIN] = "A session of an admin.",
+        [ACCESS_OPEN] = "Anybody.",
+        [ACCESS_ENTRY] = "Anybody.",
+        [ACCESS_LOCAL] = "Local requests, or any session or API token.",
+        [ACCESS_READ] = "Any session, or an API token of scope read.",
+        [ACCESS_TRADE] = "A session of a trader, or an API token of scope trade.",
+        [ACCESS_SELF] = "Any session.",
+        [ACCESS_SECRETS] = "A session of a trader.",
+    };
+    char text[160];
+    snprintf(text, sizeof text, "For: %s%s", words[r->access],
+             r->fresh ? " The password must have been given in the last 10 minutes." : "");
+    writer_text(w, "description", text);
+    const bool is_public = r->access == ACCESS_OPEN || r->access == ACCESS_ENTRY;
+    writer_raw(w, "security", is_public ? "[]" : "[{\"bearer\":[]}]");
 }
 
 static void operation(struct json_writer *w, const struct route *r)
 {
-    char key[8];
-    snprintf(key, sizeof key, "%s", strcmp(r->method, "POST") == 0 ? "post" : "get");
+    char key[8] = "";
+    for (size_t i = 0; r->method[i]; i++) key[i] = (char)tolower(r->method[i]);
     writer_open(w, key, '{');
     writer_text(w, "operationId", r->id);
     writer_text(w, "summary", r->summary);
+    security(w, r);
     writer_open(w, "parameters", '[');
     path_parameters(w, r->pattern);
     for (unsigned i = 0; i < QUERY_MAX && r->query[i].name; i++)
@@ -96,8 +119,8 @@ void openapi_write(struct json_writer *w, const char *version)
     writer_text(w, "title", "TradeBot");
     writer_text(w, "version", version);
     writer_text(w, "description",
-                "Amounts are strings, ids integers, times RFC 3339 in UTC. Only local requests are "
-                "answered.");
+                "Amounts are strings, ids integers, times RFC 3339 in UTC. Until the first account "
+                "exists, local requests are answered without a session.");
     writer_close(w, '}');
     writer_open(w, "paths", '{');
     for (size_t i = 0; i < routes_count; i++) {
@@ -112,6 +135,7 @@ void openapi_write(struct json_writer *w, const char *version)
     writer_close(w, '}');
     writer_open(w, "components", '{');
     writer_raw(w, "schemas", openapi_schemas);
+    writer_raw(w, "securitySchemes", "{\"bearer\":{\"type\":\"http\",\"scheme\":\"bearer\"}}");
     writer_close(w, '}');
     writer_close(w, '}');
 }

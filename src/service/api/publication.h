@@ -63,6 +63,7 @@ struct publication {
     uint8_t kind;
     uint16_t instrument;
     uint64_t bot_id;
+    uint64_t user_id; /* BOT: whose it is */
     int64_t time_ms;
     union {
         struct instrument rules;

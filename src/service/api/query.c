@@ -115,9 +115,10 @@ bool query_limit(const struct http_request *request, const char *name, uint32_t 
     return false;
 }
 
-bool query_page(const struct http_request *request, struct store_page *page, struct faults *faults)
+bool query_page(const struct call *call, const struct http_request *request,
+                struct store_page *page, struct faults *faults)
 {
-    *page = (struct store_page){.user_id = API_USER};
+    *page = (struct store_page){.user_id = call->who.user_id};
     const bool limit =
         query_limit(request, "limit", STORE_PAGE_MAX, LIST_STANDARD, &page->limit, faults);
     const bool cursor = query_u64(request, "cursor", &page->before_id, faults);

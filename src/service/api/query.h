@@ -21,8 +21,9 @@ bool query_u64(const struct http_request *request, const char *name, uint64_t *v
 /* 1..max, `standard` where it is absent. */
 bool query_limit(const struct http_request *request, const char *name, uint32_t max,
                  uint32_t standard, uint32_t *value, struct faults *faults);
-/* A list's page: limit, cursor, bot_id. */
-bool query_page(const struct http_request *request, struct store_page *page, struct faults *faults);
+/* A page of the caller's list: limit, cursor, bot_id. */
+bool query_page(const struct call *call, const struct http_request *request,
+                struct store_page *page, struct faults *faults);
 /* A value as it is shown in a fault, as sent; "" where the name is absent. */
 const char *query_sent(const struct http_request *request, const char *name,
                        char out[FAULT_SENT_SIZE]);

@@ -1,10 +1,12 @@
-/* The table of routes: what is answered, what the OpenAPI document tells, and nothing else.
+/* The table of routes: what is answered and to whom, what the OpenAPI document tells, and nothing
+ * else.
  *
  * A pattern's {name} matches one segment of a path. HEAD is GET without its body and OPTIONS is
  * answered for every pattern, so neither has rows. */
 #ifndef SERVICE_API_ROUTE_H
 #define SERVICE_API_ROUTE_H
 
+#include "service/api/access.h"
 #include "service/api/call.h"
 
 enum { QUERY_MAX = 3 };
@@ -19,20 +21,22 @@ struct query_parameter {
 };
 
 struct route {
-    const char *method; /* "GET" or "POST" */
+    const char *method; /* "GET", "POST", "PATCH" or "DELETE" */
     const char *pattern;
     const char *id; /* operationId */
     const char *summary;
     void (*handle)(struct call *call, const struct http_request *request);
     const char *schema;       /* of a good answer: a name of openapi_schemas.json; NULL: not JSON */
     const char *content_type; /* of a good answer that is not JSON */
-    const char *body_schema;  /* POST: of the body, NULL: none needed */
+    const char *body_schema;  /* of the body, NULL: none needed */
     int status;               /* of a good answer */
     int other_status;         /* answers with the same schema; 0: none */
     struct query_parameter query[QUERY_MAX];
     /* Of history_list: writes a page of items, newest first. */
     enum err (*list)(struct listing *list, const struct store_page *page);
-    bool open; /* answered to anybody, local or not */
+    enum access access;
+    enum limit_class limit;
+    bool fresh; /* the password must have been given lately */
 };
 
 extern const struct route routes[];
@@ -69,6 +73,29 @@ void bot_stop(struct call *call, const struct http_request *request);
 void bot_state(struct call *call, const struct http_request *request);
 void bot_why(struct call *call, const struct http_request *request);
 void bot_strategies(struct call *call, const struct http_request *request);
+/* routes_auth.c */
+void auth_register(struct call *call, const struct http_request *request);
+void auth_login(struct call *call, const struct http_request *request);
+void auth_logout(struct call *call, const struct http_request *request);
+void auth_reauthenticate(struct call *call, const struct http_request *request);
+void auth_change_password(struct call *call, const struct http_request *request);
+void auth_forgot(struct call *call, const struct http_request *request);
+void auth_reset(struct call *call, const struct http_request *request);
+/* routes_self.c */
+void self_get(struct call *call, const struct http_request *request);
+void self_change(struct call *call, const struct http_request *request);
+void self_sessions(struct call *call, const struct http_request *request);
+void self_end_session(struct call *call, const struct http_request *request);
+void self_totp_begin(struct call *call, const struct http_request *request);
+void self_totp_confirm(struct call *call, const struct http_request *request);
+void self_totp_drop(struct call *call, const struct http_request *request);
+void self_tokens(struct call *call, const struct http_request *request);
+void self_token_add(struct call *call, const struct http_request *request);
+void self_token_end(struct call *call, const struct http_request *request);
+/* routes_admin.c */
+void admin_users(struct call *call, const struct http_request *request);
+void admin_change_user(struct call *call, const struct http_request *request);
+void admin_audit(struct call *call, const struct http_request *request);
 /* routes_history.c */
 void history_list(struct call *call, const struct http_request *request);
 void history_positions(struct call *call, const struct http_request *request);

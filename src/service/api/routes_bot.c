@@ -29,7 +29,7 @@ void bot_strategies(struct call *call, const struct http_request *request)
 
 static bool read_bot(struct call *call, uint64_t bot_id, struct store_bot *bot)
 {
-    const enum err err = store_read_bot(call->api->reader, API_USER, bot_id, bot);
+    const enum err err = store_read_bot(call->api->reader, call->who.user_id, bot_id, bot);
     if (err == ERR_NOT_FOUND)
         call_problem(call, PROBLEM_NOT_FOUND);
     else if (err)
@@ -143,6 +143,7 @@ static void on_symbols(void *user, const struct desk_answer *answer)
                                .venue = form->bot.venue,
                                .bot = form->bot,
                                .on_answer = on_created};
+    ask.bot.user_id = call->who.user_id;
     ask.bot.created_ms = ask.bot.updated_ms = api_now_ms();
     call_ask(call, &ask);
 }

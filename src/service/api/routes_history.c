@@ -41,7 +41,7 @@ static bool read_page(struct call *call, const struct http_request *request,
                       struct store_page *page)
 {
     struct faults faults = {.language = call->language};
-    if (query_page(request, page, &faults)) return true;
+    if (query_page(call, request, page, &faults)) return true;
     call_faults(call, &faults);
     return false;
 }
@@ -140,6 +140,7 @@ void history_positions(struct call *call, const struct http_request *request)
     for (uint32_t b = board_bot_place(board, start / BOT_SYMBOLS_MAX); b < board->bot_count; b++) {
         const struct board_bot *bot = &board->bots[b];
         const bool is_first = bot->id == start / BOT_SYMBOLS_MAX;
+        if (bot->user_id != page.user_id) continue;
         if (page.bot_id && bot->id != page.bot_id) continue;
         const uint32_t leg = is_first ? (uint32_t)(start % BOT_SYMBOLS_MAX) : 0;
         more = !list_bot(&list, board, bot, leg, page.limit);

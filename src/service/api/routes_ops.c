@@ -30,7 +30,7 @@ static void ignore_bot(void *user, const struct store_bot *bot)
 
 static bool store_answers(const struct api *api)
 {
-    const struct store_page page = {.user_id = API_USER, .limit = 1};
+    const struct store_page page = {.user_id = STORE_FIRST_USER, .limit = 1};
     return store_read_bots(api->reader, &page, ignore_bot, NULL) == OK;
 }
 
@@ -87,6 +87,7 @@ void ops_version(struct call *call, const struct http_request *request)
     writer_text_or_null(&call->json, "commit", o->commit);
     writer_bool(&call->json, "live_enabled", o->live_enabled);
     writer_bool(&call->json, "demo", o->demo);
+    writer_bool(&call->json, "claimed", directory_is_claimed(o->accounts->directory));
     writer_text(&call->json, "language", o->language == LANGUAGE_TURKISH ? "tr" : "en");
     writer_i64(&call->json, "uptime_s", (api_monotonic_ms() - call->api->start_ms) / 1000);
     writer_close(&call->json, '}');

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/store/account_store.h"
+#include "service/account/directory_load.h"
 #include "service/api/call.h"
 
 static struct instrument *all_instruments(void)
@@ -77,7 +79,7 @@ void publish_print(struct world *w, unsigned symbol, uint64_t id, int64_t price)
 
 void publish_bot(struct world *w, uint64_t bot_id, enum bot_state state)
 {
-    struct publication p = {.kind = PUBLISH_BOT, .bot_id = bot_id};
+    struct publication p = {.kind = PUBLISH_BOT, .bot_id = bot_id, .user_id = w->bot_user};
     p.bot.totals.state = (uint8_t)state;
     p.bot.totals.day = api_now_ms() / 86400000;
     p.bot.totals.day_pnl.units = -42000000;
@@ -143,7 +145,8 @@ void publish_alarm(struct world *w, const char *store, const char *orders)
 static void insert_bot(struct world *w, const struct desk_request *r, struct desk_answer *answer)
 {
     w->last_bot = r->bot;
-    w->last_bot.user_id = r->user_id;
+    assert_int_equal(r->bot.user_id, r->user_id);
+    w->bot_user = r->user_id;
     assert_ok(store_begin(w->store));
     assert_ok(store_bot_insert(w->store, &w->last_bot, &answer->bot_id));
     assert_ok(store_commit(w->store));
@@ -228,11 +231,139 @@ static bool desk_ask(void *self, const struct desk_request *request)
     return true;
 }
 
+/* ---- accounts ---- */
+
+static void make_change(struct world *w, struct account_change *change)
+{
+    enum err err = w->change_err ? w->change_err : store_begin(w->store);
+    if (!err) {
+        err = change->run(store_sql(w->store), change);
+        if (!err)
+            err = store_commit(w->store);
+        else
+            store_rollback(w->store);
+    }
+    change->on_done(change, err);
+}
+
+static void on_account_wake(uv_async_t *wake)
+{
+    struct world *w = wake->data;
+    account_desk_collect(w->account_desk);
+    while (w->change_count > 0) {
+        struct account_change *first = w->changes[0];
+        memmove(w->changes, w->changes + 1, --w->change_count * sizeof *w->changes);
+        make_change(w, first);
+    }
+}
+
+static void wake(void *self)
+{
+    uv_async_send(&((struct world *)self)->account_wake);
+}
+
+static bool take_change(void *self, struct account_change *change)
+{
+    struct world *w = self;
+    if (w->change_count == CHANGES_MAX) return false;
+    w->changes[w->change_count++] = change;
+    wake(w);
+    return true;
+}
+
+static void send_reset(void *self, const char *email, const char *locale, const char *token)
+{
+    struct world *w = self;
+    (void)email;
+    (void)locale;
+    strcpy(w->mailed, token);
+}
+
+static void open_accounts(struct world *w, struct world_options options)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/secret.key", w->files.folder);
+    assert_ok(vault_create(path));
+    assert_ok(vault_open(path, &w->accounts.vault));
+    assert_ok(password_pool_open(&w->accounts.passwords));
+    w->accounts.directory = directory_new();
+    w->accounts.registration = options.registration;
+    assert_ok(directory_load(w->accounts.directory, store_sql(w->store), api_now_ms()));
+    assert_int_equal(uv_async_init(&w->loop, &w->account_wake, on_account_wake), 0);
+    w->account_wake.data = w;
+    const struct account_port port = {
+        .self = w,
+        .change = take_change,
+        .send_reset = options.has_mail ? send_reset : NULL,
+        .wake = wake,
+    };
+    w->account_desk = account_desk_new(&w->accounts, &port);
+}
+
+static bool has_no_calls(const void *user)
+{
+    return account_desk_calls(((const struct world *)user)->account_desk) == 0;
+}
+
+static void close_accounts(struct world *w)
+{
+    account_desk_free(w->account_desk);
+    password_pool_close(w->accounts.passwords);
+    vault_close(w->accounts.vault);
+    directory_free(w->accounts.directory);
+    uv_close((uv_handle_t *)&w->account_wake, NULL);
+}
+
+uint64_t add_api_token(struct world *w, uint64_t user_id, uint32_t scopes,
+                       char token[TOKEN_TEXT_SIZE])
+{
+    struct token_hash hash;
+    uint64_t id = 0;
+    struct store_api_token row = {
+        .user_id = user_id, .scopes = scopes, .name = "mine", .created_ms = api_now_ms()};
+    token_new(TOKEN_API, token, &hash);
+    memcpy(row.hash, hash.bytes, sizeof row.hash);
+    assert_ok(store_begin(w->store));
+    assert_ok(account_store_add_token(store_sql(w->store), &row, &id));
+    assert_ok(store_commit(w->store));
+    assert_ok(directory_load(w->accounts.directory, store_sql(w->store), api_now_ms()));
+    return id;
+}
+
+uint64_t add_user(struct world *w, const char *email, enum role role, char token[TOKEN_TEXT_SIZE])
+{
+    struct sql *db = store_sql(w->store);
+    struct token_hash hash;
+    const int64_t now_ms = api_now_ms();
+    struct store_user user = {.id = STORE_FIRST_USER, .role = role, .created_ms = now_ms};
+    struct store_session session = {.created_ms = now_ms,
+                                    .authenticated_ms = now_ms,
+                                    .seen_ms = now_ms,
+                                    .expires_ms = now_ms + 3600000,
+                                    .lifetime_ms = 3600000};
+    uint64_t session_id = 0;
+    token_new(TOKEN_SESSION, token, &hash);
+    memcpy(session.hash, hash.bytes, sizeof session.hash);
+    snprintf(user.email, sizeof user.email, "%s", email);
+    strcpy(user.password_hash, password_hash_of_nobody);
+    assert_ok(store_begin(w->store));
+    if (directory_is_claimed(w->accounts.directory))
+        assert_ok(account_store_insert(db, &user, &user.id));
+    else
+        assert_ok(account_store_claim(db, email, user.password_hash, now_ms));
+    session.user_id = user.id;
+    assert_ok(account_store_add_session(db, &session, &session_id));
+    assert_ok(store_commit(w->store));
+    assert_ok(directory_load(w->accounts.directory, db, now_ms));
+    return user.id;
+}
+
 /* ---- the world ---- */
 
 struct world *world_open(struct world_options options)
 {
     struct world *w = calloc(1, sizeof *w);
+    w->bot_user = STORE_FIRST_USER;
     void *files;
     assert_int_equal(fixture_setup(&files), 0);
     w->files = *(struct fixture *)files;
@@ -241,10 +372,13 @@ struct world *world_open(struct world_options options)
     assert_int_equal(uv_idle_init(&w->loop, &w->desk_idle), 0);
     w->desk_idle.data = w;
     w->store = open_store(&w->files);
+    open_accounts(w, options);
     const struct api_options api = {
         .address = "127.0.0.1",
         .store_path = w->files.path,
         .desk = {w, desk_ask},
+        .accounts = &w->accounts,
+        .account_desk = w->account_desk,
         .version = "1.2.3",
         .commit = "abc",
         .live_enabled = options.live_enabled,
@@ -258,7 +392,10 @@ struct world *world_open(struct world_options options)
 
 void world_close(struct world *w)
 {
+    api_quiet(w->api);
+    run_until(&w->loop, has_no_calls, w);
     api_close(w->api);
+    close_accounts(w);
     uv_close((uv_handle_t *)&w->desk_idle, NULL);
     loop_finish(&w->loop);
     store_close(w->store);
@@ -312,6 +449,34 @@ struct answer get(struct world *w, const char *target)
 struct answer post(struct world *w, const char *target, const char *body)
 {
     return ask(w, "POST", target, "Content-Type: application/json\r\n", body);
+}
+
+struct answer ask_as(struct world *w, const char *token, const char *method, const char *target,
+                     const char *body)
+{
+    char headers[256];
+    snprintf(headers, sizeof headers, "%s%s%s%s", body ? "Content-Type: application/json\r\n" : "",
+             *token ? "Authorization: Bearer " : "", token, *token ? "\r\n" : "");
+    return ask(w, method, target, headers, body);
+}
+
+void fill_pattern(const char *pattern, const char *id, char *out, size_t size)
+{
+    size_t used = 0;
+    while (*pattern) {
+        const char *value = NULL;
+        if (strncmp(pattern, "{id}", 4) == 0) value = id;
+        if (strncmp(pattern, "{venue}", 7) == 0) value = "sim";
+        if (strncmp(pattern, "{symbol}", 8) == 0) value = "BTCUSDT";
+        if (value) {
+            used += (size_t)snprintf(out + used, size - used, "%s", value);
+            pattern = strchr(pattern, '}') + 1;
+        } else {
+            out[used++] = *pattern++;
+        }
+        assert_true(used < size);
+    }
+    out[used] = '\0';
 }
 
 void answer_free(struct answer *a)

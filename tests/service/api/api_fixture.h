@@ -1,4 +1,5 @@
-/* The API over a real store and real HTTP, with a desk that answers by itself. */
+/* The API over a real store and real HTTP, with a desk that answers by itself and an account desk
+ * whose changes are made on the loop. */
 #ifndef TESTS_SERVICE_API_API_FIXTURE_H
 #define TESTS_SERVICE_API_API_FIXTURE_H
 
@@ -7,9 +8,11 @@
 #include "io/net/net_fixture.h"
 #include "io/store/fixture.h"
 #include "service/api/api.h"
+#include "service/api/route.h"
 
 enum {
     DESK_QUEUE = 64,
+    CHANGES_MAX = 16,
     DESK_BTC = 0,
     DESK_ETH = 1,
     DESK_TRY = 2,
@@ -33,6 +36,16 @@ struct world {
     enum err desk_err; /* what it answers instead of OK */
     unsigned asked[8]; /* by kind */
     struct store_bot last_bot;
+    uint64_t bot_user; /* whose bots are published */
+
+    /* Accounts: a change is made when the loop turns, as a store thread's answer would come. */
+    struct accounts accounts;
+    struct account_desk *account_desk;
+    uv_async_t account_wake;
+    struct account_change *changes[CHANGES_MAX];
+    unsigned change_count;
+    enum err change_err; /* what a change comes to instead of being made */
+    char mailed[TOKEN_TEXT_SIZE];
 };
 
 /* What came back. */
@@ -47,6 +60,8 @@ struct world_options {
     bool live_enabled;
     enum language language;
     uint32_t book_wait_ms;
+    enum registration registration;
+    bool has_mail;
 };
 
 struct world *world_open(struct world_options options);
@@ -88,6 +103,16 @@ struct instrument desk_instrument(unsigned symbol);
     "\"margin\":\"isolated\"}"
 
 struct world *open_english(void);
+/* Puts a user into the database without the work of a password hash, the first one as the owner of
+ * the installation, with a session; its id and token. */
+uint64_t add_user(struct world *w, const char *email, enum role role, char token[TOKEN_TEXT_SIZE]);
+uint64_t add_api_token(struct world *w, uint64_t user_id, uint32_t scopes,
+                       char token[TOKEN_TEXT_SIZE]);
+/* With Authorization: Bearer; token "": nobody. */
+struct answer ask_as(struct world *w, const char *token, const char *method, const char *target,
+                     const char *body);
+/* The path of a route with those in the places of its {names}. */
+void fill_pattern(const char *pattern, const char *id, char *out, size_t size);
 void assert_status(const struct answer *a, int status);
 /* A whole problem: status, code, the words, the request's id in both places. */
 void assert_problem(const struct answer *a, int status, const char *code);

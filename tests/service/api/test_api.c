@@ -50,8 +50,7 @@ static void test_local__forged_requests_are_refused(void **state)
         {"Host: localhost:8000\r\nOrigin: \r\n", false},
         {"Host: localhost\r\nOrigin: http://localhost\r\nOrigin: http://evil.example\r\n", false},
     };
-    static const char *const targets[] = {"/api/v1/version", "/",        "/ready",
-                                          "/metrics",        "/missing", "/openapi.json"};
+    static const char *const targets[] = {"/api/v1/version", "/metrics", "/openapi.json"};
     struct world *w = open_english();
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -84,7 +83,7 @@ static void test_api__every_answer_has_security_headers(void **state)
         {"GET", "/style.css", "", 200},
         {"GET", "/api/v1/version", "", 200},
         {"GET", "/missing", "", 404},
-        {"GET", "/", "Host: evil.example\r\n", 403},
+        {"GET", "/metrics", "Host: evil.example\r\n", 403},
         {"OPTIONS", "/api/v1/bots", "", 204},
         {"OPTIONS", "*", "", 204},
         {"HEAD", "/api/v1/version", "", 200},
@@ -324,7 +323,7 @@ static void test_query__unknown_and_doubled_names_are_refused_by_name(void **sta
         {"/api/v1/bots?bot_id=3", 400, "bot_id", "unknown_parameter", "limit, cursor"},
         {"/api/v1/version?a=1", 400, "a", "unknown_parameter", "takes none"},
         {"/api/v1/bots/77?a=1", 400, "a", "unknown_parameter", "takes none"},
-        {"/ready?verbose", 400, "verbose", "unknown_parameter", "takes none"},
+        {"/metrics?verbose", 400, "verbose", "unknown_parameter", "takes none"},
         {"/api/v1/markets/sim/BTCUSDT/candles?timeframe=1m&limit=5&end=3", 400, "end",
          "unknown_parameter", "timeframe, limit"},
         {"/api/v1/orders?limit=0", 422, "limit", "out_of_range", "(sent: 0). Send a whole"},
@@ -432,7 +431,8 @@ static unsigned parse_metrics(char *text)
             unsigned long long value;
             used = 0;
             if (sscanf(line, "%127[a-z0-9_]{%*[^}]} %llu%n", name, &value, (int *)&used) != 2)
-                assert_int_equal(sscanf(line, "%127[a-z0-9_] %llu%n", name, &value, (int *)&used), 2);
+                assert_int_equal(sscanf(line, "%127[a-z0-9_] %llu%n", name, &value, (int *)&used),
+                                 2);
             assert_int_equal(used, strlen(line));
             assert_true(typed);
             assert_string_equal(name, family);
@@ -781,6 +781,7 @@ static void test_positions__are_paged_by_bot_and_leg(void **state)
     publish_instrument(w, DESK_BTC);
     publish_instrument(w, DESK_ETH);
     for (uint64_t bot = 1; bot <= 9; bot++) {
+        publish_bot(w, bot, BOT_RUNNING);
         publish_leg(w, bot, DESK_BTC, bot % 3 != 0);
         publish_leg(w, bot, DESK_ETH, true);
     }

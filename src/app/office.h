@@ -1,0 +1,40 @@
+/* The accounts of a running server: loaded at start, kept in step with the database, joined with
+ * the store thread that makes changes durable and with the web loop that asks for them.
+ *
+ *     web loop: account desk --change--> store client --ring--> store thread
+ *                     ^------ async <------ acks ------------------'
+ *                     ^------ async <------ password threads
+ *     once a second:  a reader's thread compares settings.account_version and reads what another
+ *                     process has changed
+ *
+ * Order: office_open while the store is the caller's, office_start when the store thread has it;
+ * office_finish before that thread ends, office_close after. All on the web thread. */
+#ifndef APP_OFFICE_H
+#define APP_OFFICE_H
+
+#include <uv.h>
+
+#include "app/config.h"
+#include "base/err.h"
+#include "io/store/store_thread.h"
+#include "service/account/accounts.h"
+
+/* How soon a change that another process made holds here. */
+enum { OFFICE_NEWS_MS = 1000 };
+
+struct office;
+
+/* Reads the accounts, opens or makes the file of master keys. with_setup_token: while nobody has
+ * claimed the installation, a set-up token is told on standard error. config must stay. */
+enum err office_open(const struct config *config, struct store *store, bool with_setup_token,
+                     struct office **out) ERR_MUST_USE;
+enum err office_start(struct office *o, uv_loop_t *loop, struct store_thread *store,
+                      const char *store_url) ERR_MUST_USE;
+struct accounts *office_accounts(struct office *o);
+struct account_desk *office_desk(struct office *o);
+/* Runs the loop until no call is under way; nobody may ask any more. NULL is fine. */
+void office_finish(struct office *o);
+/* The loop must run once more after it. NULL is fine. */
+void office_close(struct office *o);
+
+#endif

@@ -1,0 +1,129 @@
+/* The ways in and out: accounts made, sessions begun and ended, passwords changed and recovered. */
+#include "service/api/account_call.h"
+#include "service/api/form.h"
+#include "service/api/route.h"
+#include "service/api/views_account.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static void on_done(struct call *call, const struct account_answer *answer)
+{
+    (void)answer;
+    call_done(call);
+}
+
+/* ---- in ---- */
+
+static void on_registered(struct call *call, const struct account_answer *answer)
+{
+    writer_open(&call->json, NULL, '{');
+    view_user(&call->json, "user", &answer->user);
+    writer_close(&call->json, '}');
+    call_send(call, 201);
+}
+
+void auth_register(struct call *call, const struct http_request *request)
+{
+    static const char *const names[] = {"email", "password", "setup_token"};
+    struct form form;
+    if (!form_open(&form, call, request, names, COUNT(names))) return;
+    struct account_request r = account_request_of(call, request, on_registered);
+    r.email = form_text(&form, "email", FORM_REQUIRED);
+    r.password = form_text(&form, "password", FORM_REQUIRED);
+    r.token = form_text(&form, "setup_token", FORM_OPTIONAL);
+    if (form_good(&form, call)) account_register(call->api->options.account_desk, &r);
+    form_close(&form);
+}
+
+static void on_logged_in(struct call *call, const struct account_answer *answer)
+{
+    struct json_writer *w = &call->json;
+    access_set_cookie(call, answer, call->is_remembered);
+    writer_open(w, NULL, '{');
+    writer_text(w, "access_token", answer->token);
+    writer_text(w, "token_type", "bearer");
+    writer_i64(w, "expires_in",
+               (int64_t)(call->is_remembered ? SESSION_DAYS_REMEMBERED : SESSION_DAYS) * 86400);
+    view_user(w, "user", &answer->user);
+    writer_close(w, '}');
+    call_send(call, 200);
+}
+
+void auth_login(struct call *call, const struct http_request *request)
+{
+    static const char *const names[] = {"email", "password", "remember_me", "totp"};
+    struct form form;
+    if (!form_open(&form, call, request, names, COUNT(names))) return;
+    struct account_request r = account_request_of(call, request, on_logged_in);
+    r.email = form_text(&form, "email", FORM_REQUIRED);
+    r.password = form_text(&form, "password", FORM_REQUIRED);
+    r.code = form_text(&form, "totp", FORM_OPTIONAL);
+    r.remember_me = call->is_remembered = form_bool(&form, "remember_me");
+    if (form_good(&form, call)) account_login(call->api->options.account_desk, &r);
+    form_close(&form);
+}
+
+void auth_reauthenticate(struct call *call, const struct http_request *request)
+{
+    static const char *const names[] = {"password", "totp"};
+    struct form form;
+    if (!form_open(&form, call, request, names, COUNT(names))) return;
+    struct account_request r = account_request_of(call, request, on_done);
+    r.password = form_text(&form, "password", FORM_REQUIRED);
+    r.code = form_text(&form, "totp", FORM_OPTIONAL);
+    if (form_good(&form, call)) account_reauthenticate(call->api->options.account_desk, &r);
+    form_close(&form);
+}
+
+/* ---- out ---- */
+
+static void on_logged_out(struct call *call, const struct account_answer *answer)
+{
+    access_clear_cookie(call);
+    on_done(call, answer);
+}
+
+void auth_logout(struct call *call, const struct http_request *request)
+{
+    if (!form_open_bare(call, request)) return;
+    struct account_request r = account_request_of(call, request, on_logged_out);
+    r.target_id = call->who.credential_id;
+    account_end_session(call->api->options.account_desk, &r);
+}
+
+/* ---- passwords ---- */
+
+void auth_change_password(struct call *call, const struct http_request *request)
+{
+    static const char *const names[] = {"password", "new_password"};
+    struct form form;
+    if (!form_open(&form, call, request, names, COUNT(names))) return;
+    struct account_request r = account_request_of(call, request, on_done);
+    r.password = form_text(&form, "password", FORM_REQUIRED);
+    r.new_password = form_text(&form, "new_password", FORM_REQUIRED);
+    if (form_good(&form, call)) account_change_password(call->api->options.account_desk, &r);
+    form_close(&form);
+}
+
+void auth_forgot(struct call *call, const struct http_request *request)
+{
+    static const char *const names[] = {"email"};
+    struct form form;
+    if (!form_open(&form, call, request, names, COUNT(names))) return;
+    struct account_request r = account_request_of(call, request, on_done);
+    r.email = form_text(&form, "email", FORM_REQUIRED);
+    if (form_good(&form, call)) account_forgot_password(call->api->options.account_desk, &r);
+    form_close(&form);
+}
+
+void auth_reset(struct call *call, const struct http_request *request)
+{
+    static const char *const names[] = {"token", "new_password"};
+    struct form form;
+    if (!form_open(&form, call, request, names, COUNT(names))) return;
+    struct account_request r = account_request_of(call, request, on_done);
+    r.token = form_text(&form, "token", FORM_REQUIRED);
+    r.new_password = form_text(&form, "new_password", FORM_REQUIRED);
+    if (form_good(&form, call)) account_reset_password(call->api->options.account_desk, &r);
+    form_close(&form);
+}
