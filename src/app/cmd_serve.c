@@ -40,6 +40,7 @@ struct server {
     bool demo;
     const char *journal_path;
     char store_url[2 * CONFIG_TEXT_SIZE];
+    char rest_urls[VENUE_COUNT][CONFIG_TEXT_SIZE];
     uv_loop_t loop;
     uv_signal_t interrupt, terminate;
     struct bridge bridge;
@@ -91,6 +92,8 @@ static enum err open_trader(struct server *s)
     enum err err = open_sim(s, &options.venues[VENUE_SIM]);
     copy_venue(&options.venues[VENUE_BINANCE], s->config.binance_url, s->config.binance_ws_url,
                s->config.binance_ws_api_url, BINANCE_READ_LAG_MS);
+    for (unsigned i = 0; i < VENUE_COUNT; i++)
+        snprintf(s->rest_urls[i], sizeof s->rest_urls[i], "%s", options.venues[i].rest);
     if (!err) err = trader_start(&options, &s->trader);
     explicit_bzero(&options, sizeof options);
     return err;
@@ -171,6 +174,14 @@ static enum err close_all(struct server *s)
     return err;
 }
 
+static enum err start_office(struct server *s)
+{
+    const char *rest_urls[VENUE_COUNT];
+    for (unsigned i = 0; i < VENUE_COUNT; i++) rest_urls[i] = s->rest_urls[i];
+    return office_start(s->office, &s->loop, trader_store_thread(s->trader), s->store_url,
+                        rest_urls);
+}
+
 static int serve(struct server *s, const struct options *usage)
 {
     enum err err = process_guard();
@@ -182,7 +193,7 @@ static int serve(struct server *s, const struct options *usage)
                                s->store_url, sizeof s->store_url, &s->store);
     if (!err) err = office_open(&s->config, s->store, !s->demo, &s->office);
     if (!err) err = open_trader(s);
-    if (!err) err = office_start(s->office, &s->loop, trader_store_thread(s->trader), s->store_url);
+    if (!err) err = start_office(s);
     if (!err) err = open_api(s);
     if (err) {
         const int status = options_failed(usage);

@@ -13,6 +13,7 @@
 #include "io/store/sealed_store.h"
 #include "io/store/store_pool.h"
 #include "service/account/directory_load.h"
+#include "service/api/key_probes.h"
 
 enum {
     CHANGES_MAX = ACCOUNT_CALLS_MAX, /* every call may wait for the store; a ring's size */
@@ -35,6 +36,7 @@ struct office {
     struct account_change *changes[CHANGES_MAX]; /* pushed and not acked, in order */
     uint32_t change_first, change_count;
 
+    struct key_probes *probes;
     struct store_pool *readers;
     struct store_pool_client *reader;
     struct store_job news; /* first asked of: see office_of */
@@ -175,6 +177,11 @@ static void on_tick(uv_timer_t *timer)
 
 /* ---- running ---- */
 
+static bool probe(void *self, struct account_probe *probe)
+{
+    return key_probes_ask(((struct office *)self)->probes, probe);
+}
+
 static void on_wake(uv_async_t *handle)
 {
     struct office *o = handle->data;
@@ -200,9 +207,9 @@ static enum err open_handles(struct office *o, uv_loop_t *loop)
 }
 
 enum err office_start(struct office *o, uv_loop_t *loop, struct store_thread *store,
-                      const char *store_url)
+                      const char *store_url, const char *const rest_urls[VENUE_COUNT])
 {
-    const struct account_port port = {.self = o, .change = change, .wake = wake};
+    const struct account_port port = {.self = o, .change = change, .probe = probe, .wake = wake};
     const struct store_thread_options client = {.slot_count = CHANGES_MAX, .wake = wake, .user = o};
     const struct store_pool_options pool = {
         .url = store_url, .thread_count = 1, .queue_max = 1, .timeout_ms = NEWS_TIMEOUT_MS};
@@ -210,7 +217,8 @@ enum err office_start(struct office *o, uv_loop_t *loop, struct store_thread *st
     if (err) return err;
     o->store = store;
     o->desk = account_desk_new(&o->accounts, &port);
-    err = store_client_open(store, &client, &o->client);
+    err = key_probes_new(loop, rest_urls, &o->probes);
+    if (!err) err = store_client_open(store, &client, &o->client);
     if (!err) err = store_pool_start(&pool, &o->readers);
     if (!err) err = store_pool_client_open(o->readers, wake, o, &o->reader);
     if (!err) uv_timer_start(&o->tick, on_tick, OFFICE_NEWS_MS, OFFICE_NEWS_MS);
@@ -232,6 +240,8 @@ struct account_desk *office_desk(struct office *o)
 void office_finish(struct office *o)
 {
     if (!o || !o->desk) return;
+    key_probes_free(o->probes);
+    o->probes = NULL;
     /* A database that takes nothing must not keep us: what waits for it is answered. */
     if (account_desk_calls(o->desk) > 0) store_thread_hurry(o->store);
     while (account_desk_calls(o->desk) > 0) uv_run(o->loop, UV_RUN_ONCE);

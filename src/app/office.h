@@ -16,6 +16,7 @@
 
 #include "app/config.h"
 #include "base/err.h"
+#include "core/model/instrument.h"
 #include "io/store/store_thread.h"
 #include "service/account/accounts.h"
 
@@ -28,11 +29,13 @@ struct office;
  * claimed the installation, a set-up token is told on standard error. config must stay. */
 enum err office_open(const struct config *config, struct store *store, bool with_setup_token,
                      struct office **out) ERR_MUST_USE;
+/* rest_urls: where each venue is asked about keys; they must stay. */
 enum err office_start(struct office *o, uv_loop_t *loop, struct store_thread *store,
-                      const char *store_url) ERR_MUST_USE;
+                      const char *store_url, const char *const rest_urls[VENUE_COUNT]) ERR_MUST_USE;
 struct accounts *office_accounts(struct office *o);
 struct account_desk *office_desk(struct office *o);
-/* Runs the loop until no call is under way; nobody may ask any more. NULL is fine. */
+/* Runs the loop until no call is under way; nobody may ask any more. Venues that were asked about
+ * keys count as gone. NULL is fine. */
 void office_finish(struct office *o);
 /* The loop must run once more after it. NULL is fine. */
 void office_close(struct office *o);

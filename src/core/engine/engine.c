@@ -185,6 +185,7 @@ static void view_leg(const struct engine *e, const struct bot *bot, const struct
         .position = leg->position,
         .unrealized = position_unrealized(&leg->position, &m->rules, m->last),
         .working_order = leg->working_order,
+        .reserved = leg->reserved,
     };
     if (leg->position.open) out->stops = stops_of(&bot->config.risk, &leg->position, &m->rules);
 }

@@ -43,6 +43,7 @@ struct leg_view {
     struct stop_levels stops; /* of the open position */
     struct money unrealized;
     uint64_t working_order; /* 0 = none */
+    struct money reserved;  /* quote that an entry under way may cost */
 };
 
 struct bot_view {

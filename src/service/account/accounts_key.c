@@ -16,12 +16,11 @@ static enum err seal(void *user, uint64_t id, struct store_key_sealed *out)
 {
     const struct sealing *sealing = user;
     const struct account_request *r = &sealing->call->request;
-    const struct vault_place place = {"exchange_keys", id, sealing->call->user.id};
     struct vault *vault = desk_call_accounts(sealing->call)->vault;
-    const enum err err =
-        exchange_secret_seal(vault, id, sealing->call->user.id, r->api_key, r->secret, out);
-    if (err) return err_note(ERR_INVALID, "while sealing an exchange key");
-    return key_rotation_keep_up(sealing->db, vault, &place, out->bytes, out->size);
+    enum err err = key_rotation_hold(sealing->db, vault);
+    if (err) return err;
+    err = exchange_secret_seal(vault, id, sealing->call->user.id, r->api_key, r->secret, out);
+    return err ? err_note(ERR_INVALID, "while sealing an exchange key") : OK;
 }
 
 static enum err apply_add_key(struct sql *db, struct account_call *call)

@@ -80,9 +80,15 @@ void account_end_token(struct account_desk *desk, const struct account_request *
 static enum err apply_begin_totp(struct sql *db, struct account_call *call)
 {
     const struct vault_place place = {"users", call->user.id, call->user.id};
-    const enum err err = key_rotation_keep_up(db, desk_call_accounts(call)->vault, &place,
-                                              call->sealed.bytes, call->sealed.size);
-    return err ? err : account_store_begin_totp(db, call->user.id, &call->sealed);
+    const struct slice secret = {(const char *)call->totp_secret, TOTP_SECRET_SIZE};
+    struct vault *vault = desk_call_accounts(call)->vault;
+    struct sealed sealed = {.size = VAULT_OVERHEAD + TOTP_SECRET_SIZE};
+    enum err err = key_rotation_hold(db, vault);
+    if (err) return err;
+    /* An error of the vault is not the world's that the store would wait for. */
+    err = vault_seal(vault, &place, secret, sealed.bytes);
+    if (err) return err_note(ERR_INVALID, "while sealing a second factor");
+    return account_store_begin_totp(db, call->user.id, &sealed);
 }
 
 void account_begin_totp(struct account_desk *desk, const struct account_request *request)
@@ -93,19 +99,12 @@ void account_begin_totp(struct account_desk *desk, const struct account_request 
         desk_call_refuse(call, ACCOUNT_CONFLICT);
         return;
     }
-    uint8_t secret[TOTP_SECRET_SIZE];
-    const struct vault_place place = {"users", call->user.id, call->user.id};
-    totp_secret_new(secret);
-    totp_secret_text(secret, call->answer.secret);
-    const bool fits =
-        totp_address(secret, call->user.email, call->answer.address, sizeof call->answer.address);
-    const enum err err =
-        vault_seal(desk_call_accounts(call)->vault, &place,
-                   (struct slice){(const char *)secret, sizeof secret}, call->sealed.bytes);
-    call->sealed.size = VAULT_OVERHEAD + TOTP_SECRET_SIZE;
-    sodium_memzero(secret, sizeof secret);
-    if (err || !fits) {
-        desk_call_fail(call, "sealing a second factor");
+    struct account_answer *answer = &call->answer;
+    totp_secret_new(call->totp_secret);
+    totp_secret_text(call->totp_secret, answer->secret);
+    if (!totp_address(call->totp_secret, call->user.email, answer->address,
+                      sizeof answer->address)) {
+        desk_call_refuse(call, ACCOUNT_FAILED);
         return;
     }
     call->not_found = ACCOUNT_CONFLICT;

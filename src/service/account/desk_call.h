@@ -37,7 +37,7 @@ struct account_call {
     struct token_hash recovery;
     bool has_recovery;
     uint64_t session_to_end; /* the one that makes room for a new one; 0: there is room */
-    struct sealed sealed;
+    uint8_t totp_secret[TOTP_SECRET_SIZE]; /* of a second factor that is begun */
     uint8_t code_hashes[RECOVERY_CODES][STORE_HASH_SIZE];
 
     /* On the store's thread. */

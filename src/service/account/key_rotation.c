@@ -78,14 +78,10 @@ enum err key_rotation_run(struct key_rotation *r)
     return err ? err_note(err, "while dropping the older master keys") : OK;
 }
 
-enum err key_rotation_keep_up(struct sql *db, struct vault *v, const struct vault_place *place,
-                              uint8_t *sealed, size_t size)
+enum err key_rotation_hold(struct sql *db, struct vault *v)
 {
     uint32_t version = 0;
-    enum err err = sealed_store_lock(db, &version);
+    const enum err err = sealed_store_lock(db, &version);
     if (err) return err;
-    if (vault_sealed_version((struct slice){(const char *)sealed, size}) >= version) return OK;
-    err = vault_learn(v, version);
-    if (!err) err = vault_rewrap(v, place, sealed, size);
-    return err ? err_note(ERR_INVALID, "while sealing by a newer master key") : OK;
+    return vault_learn(v, version) ? err_note(ERR_INVALID, "while sealing a secret") : OK;
 }

@@ -42,9 +42,9 @@ struct key_rotation {
  * the file. */
 enum err key_rotation_run(struct key_rotation *r) ERR_MUST_USE;
 
-/* For whoever has sealed bytes and is about to write them, in the transaction that writes: wraps
- * them anew where a rotation has begun meanwhile. ERR_INVALID: the vault; else the database. */
-enum err key_rotation_keep_up(struct sql *db, struct vault *v, const struct vault_place *place,
-                              uint8_t *sealed, size_t size) ERR_MUST_USE;
+/* For whoever is about to seal something and to write it, in the transaction that writes: the vault
+ * seals by a key that the database asks for, and no newer one is asked for before the transaction
+ * ends. ERR_INVALID: the file of master keys; else the database. */
+enum err key_rotation_hold(struct sql *db, struct vault *v) ERR_MUST_USE;
 
 #endif

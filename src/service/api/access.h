@@ -40,6 +40,7 @@ enum limit_class {
     LIMIT_REGISTER,
     LIMIT_FORGOT,
     LIMIT_BOT,
+    LIMIT_KEYS,
 };
 
 /* Identifies who asks (call->who, is_local, is_secure, the language they chose) and holds them to

@@ -55,6 +55,13 @@ static enum problem problem_of(enum account_outcome outcome)
     case ACCOUNT_CONFLICT: return PROBLEM_TOTP_STATE;
     case ACCOUNT_LAST_ADMIN: return PROBLEM_LAST_ADMIN;
     case ACCOUNT_REAUTHENTICATE: return PROBLEM_REAUTHENTICATE;
+    case ACCOUNT_BAD_KEY: return PROBLEM_INVALID_KEY;
+    case ACCOUNT_WRONG_KEY: return PROBLEM_WRONG_KEY;
+    case ACCOUNT_KEY_MOVES_FUNDS: return PROBLEM_WITHDRAWAL_ENABLED;
+    case ACCOUNT_KEY_READS_NOTHING: return PROBLEM_READING_DISABLED;
+    case ACCOUNT_VENUE_BUSY:
+    case ACCOUNT_VENUE_GONE: return PROBLEM_VENUE_FAILED;
+    case ACCOUNT_VENUE_ODD: return PROBLEM_VENUE_UNCLEAR;
     default: return PROBLEM_INTERNAL;
     }
 }
@@ -71,7 +78,7 @@ static void on_answer(void *user, const struct account_answer *answer)
                      "Send an e-mail address, such as \"name@example.com\".");
         break;
     case ACCOUNT_BAD_NAME:
-        refuse_field(call, "name", FAULT_INVALID,
+        refuse_field(call, call->route->handle == key_add ? "label" : "name", FAULT_INVALID,
                      "Denetim karakteri içermeyen, 1 ile 64 bayt arasında bir ad gönderin.",
                      "Send a name of 1 to 64 bytes without control characters.");
         break;
@@ -90,6 +97,7 @@ static void on_answer(void *user, const struct account_answer *answer)
         break;
     case ACCOUNT_LIMIT:
         call_problem(call, call->route->handle == self_token_add ? PROBLEM_TOKENS_FULL
+                           : call->route->handle == key_add      ? PROBLEM_KEYS_FULL
                                                                  : PROBLEM_LIMIT_REACHED);
         break;
     case ACCOUNT_FAILED: call_failed(call, call->route->id, "the account desk failed"); break;

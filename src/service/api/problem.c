@@ -216,6 +216,52 @@ static const struct words problems[PROBLEM_COUNT] = {
                              "Conflict",
                              {"En çok 50 API anahtarınız olabilir. Önce birini silin.",
                               "You may have 50 API tokens. Delete one first."}},
+    [PROBLEM_KEYS_FULL] = {409,
+                           "keys_full",
+                           "Conflict",
+                           {"En çok 20 borsa anahtarınız olabilir. Önce birini silin.",
+                            "You may have 20 keys of exchanges. Delete one first."}},
+    [PROBLEM_INVALID_KEY] =
+        {422,
+         "invalid_key",
+         "Unprocessable request",
+         {"Bu bir borsa anahtarı olamaz. api_key: en çok 128 harf, rakam, - ve _. secret: borsanın "
+          "verdiği gizli metin ya da parolasız bir Ed25519 özel anahtarı (PEM), en çok 256 bayt.",
+          "This cannot be a key of an exchange. api_key: at most 128 letters, digits, - and _. "
+          "secret: the secret that the exchange gave, or an Ed25519 private key (PEM) without a "
+          "password, at most 256 bytes."}},
+    [PROBLEM_WRONG_KEY] =
+        {422,
+         "wrong_key",
+         "Unprocessable request",
+         {"Borsa bu anahtarı kabul etmedi: anahtar ya da gizli metin yanlış, silinmiş ya da bu "
+          "sunucunun IP adresine izin vermiyor.",
+          "The exchange did not take this key: the key or its secret is wrong, it was deleted, or "
+          "it does not allow the IP address of this server."}},
+    [PROBLEM_WITHDRAWAL_ENABLED] =
+        {422,
+         "withdrawal_enabled",
+         "Unprocessable request",
+         {"Bu anahtarla para çekilebilir ya da aktarılabilir; böyle bir anahtar saklanmaz. Borsada "
+          "çekme ve aktarma izni olmayan, bu sunucunun IP adresiyle sınırlı bir anahtar oluşturun "
+          "ve bunu silin.",
+          "This key may withdraw or transfer funds, and such a key is not kept. At the exchange, "
+          "make one without these rights and restricted to the IP address of this server, and "
+          "delete this one."}},
+    [PROBLEM_READING_DISABLED] =
+        {422,
+         "reading_disabled",
+         "Unprocessable request",
+         {"Bu anahtarla hesap okunamıyor. Borsada okuma iznini açın.",
+          "This key may not read its account. Allow reading at the exchange."}},
+    [PROBLEM_VENUE_UNCLEAR] =
+        {502,
+         "venue_unclear",
+         "Bad gateway",
+         {"Borsanın bu anahtar için yanıtı anlaşılamadı; izinleri bilinmeyen bir anahtar "
+          "saklanmaz.",
+          "What the exchange says of this key cannot be understood, and a key whose rights are not "
+          "known is not kept."}},
     [PROBLEM_LAST_ADMIN] = {409,
                             "last_admin",
                             "Conflict",

@@ -92,12 +92,17 @@ void self_totp_drop(struct call *call, const struct http_request *request);
 void self_tokens(struct call *call, const struct http_request *request);
 void self_token_add(struct call *call, const struct http_request *request);
 void self_token_end(struct call *call, const struct http_request *request);
+/* routes_key.c */
+void key_list(struct call *call, const struct http_request *request);
+void key_add(struct call *call, const struct http_request *request);
+void key_end(struct call *call, const struct http_request *request);
 /* routes_admin.c */
 void admin_users(struct call *call, const struct http_request *request);
 void admin_change_user(struct call *call, const struct http_request *request);
 void admin_audit(struct call *call, const struct http_request *request);
 /* routes_history.c */
 void history_list(struct call *call, const struct http_request *request);
+void history_balances(struct call *call, const struct http_request *request);
 void history_positions(struct call *call, const struct http_request *request);
 enum err list_bots(struct listing *list, const struct store_page *page);
 enum err list_orders(struct listing *list, const struct store_page *page);

@@ -1,6 +1,7 @@
 /* Lists out of the store, and the positions that are open. */
 #include <stdio.h>
 
+#include "service/api/balances.h"
 #include "service/api/query.h"
 #include "service/api/route.h"
 #include "service/api/views.h"
@@ -107,6 +108,49 @@ void history_list(struct call *call, const struct http_request *request)
     struct listing list = list_open(call);
     const enum err err = call->route->list(&list, &page);
     list_send(&list, page.limit, err);
+}
+
+struct adding {
+    struct balances balances;
+    const struct board *board;
+    uint64_t last_id;
+    uint32_t count;
+};
+
+static void add_bot(void *user, const struct store_bot *bot)
+{
+    struct adding *adding = user;
+    balances_add(&adding->balances, bot, adding->board);
+    adding->last_id = bot->id;
+    adding->count++;
+}
+
+static enum err add_bots(struct call *call, struct adding *adding)
+{
+    struct store_page page = {.user_id = call->who.user_id, .limit = STORE_PAGE_MAX};
+    enum err err = OK;
+    do {
+        adding->count = 0;
+        err = store_read_bots(call->api->reader, &page, add_bot, adding);
+        page.before_id = adding->last_id;
+    } while (!err && adding->count == page.limit);
+    if (!err && adding->balances.failed)
+        err = err_set(ERR_LIMIT, "the balances of user %llu do not add up in 63 bits",
+                      (unsigned long long)call->who.user_id);
+    return err;
+}
+
+void history_balances(struct call *call, const struct http_request *request)
+{
+    struct adding adding = {.board = &call->api->board};
+    (void)request;
+    if (add_bots(call, &adding) == OK) {
+        view_balances(&call->json, &adding.balances);
+        call_send(call, 200);
+    } else {
+        call_failed(call, call->route->id, err_text());
+    }
+    balances_deinit(&adding.balances);
 }
 
 /* Writes a bot's open positions from leg `first` on;

@@ -472,3 +472,22 @@ void view_strategy(struct json_writer *w, const struct strategy_type *type)
     writer_close(w, ']');
     writer_close(w, '}');
 }
+
+void view_balances(struct json_writer *w, const struct balances *balances)
+{
+    writer_open(w, NULL, '{');
+    writer_open(w, "items", '[');
+    for (uint32_t i = 0; i < balances->count; i++) {
+        const struct balance *b = &balances->rows[i];
+        writer_open(w, NULL, '{');
+        writer_text(w, "venue", venue_name((enum venue)b->venue));
+        writer_text(w, "mode", "paper");
+        writer_text(w, "asset", b->asset);
+        writer_short_decimal(w, "free", b->free.units, b->scale);
+        writer_short_decimal(w, "locked", b->locked.units, b->scale);
+        writer_time(w, "t", b->time_ms);
+        writer_close(w, '}');
+    }
+    writer_close(w, ']');
+    writer_close(w, '}');
+}

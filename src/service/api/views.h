@@ -5,6 +5,7 @@
 #include "base/json_writer.h"
 #include "core/strategy/strategy.h"
 #include "io/store/row.h"
+#include "service/api/balances.h"
 #include "service/api/board.h"
 
 /* key: see json_writer.h. `live` may be NULL: the trade thread has not told of the bot. */
@@ -28,5 +29,6 @@ void view_candle(struct json_writer *w, const struct instrument *rules, const st
 void view_instrument(struct json_writer *w, const struct instrument *i);
 void view_venue(struct json_writer *w, const struct board_venue *venue, int64_t now_ms);
 void view_strategy(struct json_writer *w, const struct strategy_type *type);
+void view_balances(struct json_writer *w, const struct balances *balances);
 
 #endif

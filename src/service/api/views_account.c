@@ -56,6 +56,32 @@ void view_token(struct json_writer *w, const struct store_api_token *token, cons
     writer_close(w, '}');
 }
 
+void view_key(struct json_writer *w, const struct store_key *key)
+{
+    static const struct {
+        enum key_permission bit;
+        const char *word;
+    } permissions[] = {
+        {KEY_MAY_READ, "read"},
+        {KEY_MAY_TRADE_SPOT, "spot"},
+        {KEY_MAY_TRADE_FUTURES, "futures"},
+        {KEY_MAY_BORROW, "margin"},
+        {KEY_MAY_TRADE_OPTIONS, "options"},
+    };
+    writer_open(w, NULL, '{');
+    writer_u64(w, "id", key->id);
+    writer_text(w, "venue", venue_name((enum venue)key->venue));
+    writer_text(w, "label", key->label);
+    writer_text(w, "api_key_masked", key->masked);
+    writer_open(w, "permissions", '[');
+    for (unsigned i = 0; i < sizeof permissions / sizeof *permissions; i++)
+        if (key->permissions & permissions[i].bit) writer_text(w, NULL, permissions[i].word);
+    writer_close(w, ']');
+    writer_bool(w, "ip_restricted", key->ip_restricted);
+    writer_time(w, "created_at", key->created_ms);
+    writer_close(w, '}');
+}
+
 void view_audit(struct json_writer *w, const struct audit_entry *entry)
 {
     static const char digits[] = "0123456789abcdef";

@@ -222,10 +222,10 @@ static void test_key__row_that_was_moved_does_not_open(void **state)
     assert_int_equal(add(&request), ACCOUNT_OK);
     const uint64_t second = answer.id;
     assert_int_equal(sql_begin(port.db, SQL_EXACT), OK);
-    assert_int_equal(
-        sql_exec(port.db, "UPDATE exchange_keys SET sealed = (SELECT sealed FROM exchange_keys "
-                          "ORDER BY id DESC LIMIT 1)"),
-        OK);
+    assert_int_equal(sql_exec(port.db,
+                              "UPDATE exchange_keys SET sealed = (SELECT sealed FROM exchange_keys "
+                              "ORDER BY id DESC LIMIT 1)"),
+                     OK);
     assert_int_equal(sql_commit(port.db), OK);
     assert_false(opens(first));
     assert_true(opens(second));
@@ -316,6 +316,7 @@ static void rotate(void)
     struct vault *elsewhere = NULL;
     assert_int_equal(vault_open(key_path, &elsewhere), OK);
     assert_int_equal(vault_rotate(elsewhere), OK);
+    assert_int_equal(vault_retire(elsewhere, 2), OK);
     vault_close(elsewhere);
     assert_int_equal(sql_begin(port.db, SQL_EXACT), OK);
     assert_int_equal(sql_exec(port.db, "UPDATE settings SET key_version = 2"), OK);

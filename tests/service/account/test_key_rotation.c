@@ -32,10 +32,9 @@ static struct vault *server; /* a vault that knows what it knew at the start */
 static enum err seal(void *user, uint64_t id, struct store_key_sealed *out)
 {
     const uint64_t user_id = *(const uint64_t *)user;
-    const struct vault_place place = {"exchange_keys", id, user_id};
-    enum err err = exchange_secret_seal(server, id, user_id, SLICE("key"), SLICE("secret"), out);
-    if (!err) err = key_rotation_keep_up(db, server, &place, out->bytes, out->size);
-    return err;
+    const enum err err = key_rotation_hold(db, server);
+    if (err) return err;
+    return exchange_secret_seal(server, id, user_id, SLICE("key"), SLICE("secret"), out);
 }
 
 static void add_key(uint64_t user_id)
@@ -51,8 +50,11 @@ static void add_totp(uint64_t user_id, bool confirmed)
     const struct vault_place place = {"users", user_id, user_id};
     const uint8_t code[1][STORE_HASH_SIZE] = {{(uint8_t)user_id}};
     struct sealed sealed = {.size = VAULT_OVERHEAD + 4};
+    assert_int_equal(sql_begin(db, SQL_EXACT), OK);
+    assert_int_equal(key_rotation_hold(db, server), OK);
     assert_int_equal(vault_seal(server, &place, SLICE("totp"), sealed.bytes), OK);
-    CHANGE(account_store_begin_totp(db, user_id, &sealed));
+    assert_int_equal(account_store_begin_totp(db, user_id, &sealed), OK);
+    assert_int_equal(sql_commit(db), OK);
     if (confirmed) CHANGE(account_store_confirm_totp(db, user_id, &sealed, 1, code, 1));
 }
 

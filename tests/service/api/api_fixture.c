@@ -279,6 +279,16 @@ static void send_reset(void *self, const char *email, const char *locale, const 
     strcpy(w->mailed, token);
 }
 
+static bool probe(void *self, struct account_probe *probe)
+{
+    struct world *w = self;
+    w->probes++;
+    probe->outcome = w->probe_outcome;
+    probe->permissions = KEY_MAY_READ | KEY_MAY_TRADE_SPOT;
+    probe->on_done(probe);
+    return true;
+}
+
 static void open_accounts(struct world *w, struct world_options options)
 {
     char path[128];
@@ -295,6 +305,7 @@ static void open_accounts(struct world *w, struct world_options options)
         .self = w,
         .change = take_change,
         .send_reset = options.has_mail ? send_reset : NULL,
+        .probe = probe,
         .wake = wake,
     };
     w->account_desk = account_desk_new(&w->accounts, &port);

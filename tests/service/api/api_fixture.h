@@ -46,6 +46,8 @@ struct world {
     unsigned change_count;
     enum err change_err; /* what a change comes to instead of being made */
     char mailed[TOKEN_TEXT_SIZE];
+    enum account_outcome probe_outcome; /* what a venue says of a key */
+    unsigned probes;
 };
 
 /* What came back. */
