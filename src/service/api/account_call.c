@@ -2,8 +2,10 @@
 #include "service/api/account_call.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/utf8.h"
 #include "service/api/route.h"
 
@@ -112,8 +114,6 @@ struct account_request account_request_of(struct call *call, const struct http_r
     struct account_request r = {
         .origin = {.now_ms = api_now_ms(), .is_local = call->is_local},
         .who = call->who,
-        .done = on_answer,
-        .user = call,
     };
     const struct slice agent = http_header_get(&request->headers, "User-Agent");
     snprintf(r.origin.address, sizeof r.origin.address, "%s", request->peer);
@@ -121,4 +121,32 @@ struct account_request account_request_of(struct call *call, const struct http_r
     if (utf8_is_valid(agent)) excerpt_write(agent, r.origin.agent, sizeof r.origin.agent);
     call->on_account = on_good;
     return r;
+}
+
+static void on_late(struct call *call)
+{
+    call_problem(call, PROBLEM_STORE_UNAVAILABLE);
+}
+
+static void on_ticket(void *user, const struct account_answer *answer)
+{
+    struct call **ticket = user, *call = *ticket;
+    free(ticket);
+    if (!call) return;
+    call->ticket = NULL;
+    call->deadline_ms = 0;
+    on_answer(call, answer);
+}
+
+void account_ask(struct call *call, const struct account_request *r,
+                 void (*ask)(struct account_desk *desk, const struct account_request *request))
+{
+    struct account_request request = *r;
+    call->ticket = malloc(sizeof *call->ticket);
+    CHECK(call->ticket);
+    *call->ticket = call;
+    request.done = on_ticket;
+    request.user = call->ticket;
+    call_wait(call, call->api->options.account_wait_ms, NULL, on_late);
+    ask(call->api->options.account_desk, &request);
 }

@@ -14,7 +14,13 @@
 /* Of OPTIONS *: what some route or other takes. */
 #define SERVER_METHODS "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
 
-enum { BOOK_WAIT_MS = 5000, TIMER_MS = 100, BODY_LIMIT = 65536, ALLOW_SIZE = 64 };
+enum {
+    BOOK_WAIT_MS = 5000,
+    ACCOUNT_WAIT_MS = 12000,
+    TIMER_MS = 100,
+    BODY_LIMIT = 65536,
+    ALLOW_SIZE = 64
+};
 
 /* On every answer, refusals of the HTTP server included. */
 static const char security_headers[] =
@@ -46,6 +52,7 @@ enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api
     CHECK(a);
     a->options = *options;
     if (!a->options.book_wait_ms) a->options.book_wait_ms = BOOK_WAIT_MS;
+    if (!a->options.account_wait_ms) a->options.account_wait_ms = ACCOUNT_WAIT_MS;
     a->loop = loop;
     a->start_ms = api_monotonic_ms();
     CHECK(getrandom(&a->request_seed, sizeof a->request_seed, 0) == sizeof a->request_seed);

@@ -36,6 +36,7 @@ struct api_options {
     enum language language;                       /* where Accept-Language names none of ours */
     const _Atomic uint64_t *publications_dropped; /* for /metrics; NULL: not told */
     uint32_t book_wait_ms;                        /* for a market's first book; 0: 5000 */
+    uint32_t account_wait_ms;                     /* for the account desk; 0: 12000 */
 };
 
 /* options are copied; the texts must stay. */

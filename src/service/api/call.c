@@ -64,6 +64,7 @@ static void call_free(struct call *call)
         api->calls = call->next;
     if (call->next) call->next->previous = call->previous;
     api->call_count--;
+    if (call->ticket) *call->ticket = NULL;
     buffer_deinit(&call->body);
     free(call->state);
     free(call);

@@ -66,6 +66,8 @@ struct call {
 
     /* A route's own while it waits. */
     void (*on_account)(struct call *call, const struct account_answer *answer);
+    /* What the account desk holds of this call: it says NULL from the call's end on. */
+    struct call **ticket;
     bool is_remembered;
     void (*on_book)(struct call *call, const struct board_market *m);
     uint32_t limit;

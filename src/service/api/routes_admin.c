@@ -81,9 +81,9 @@ void admin_change_user(struct call *call, const struct http_request *request)
                    "Send role or disabled.");
     if (form_good(&form, call)) {
         if (form_has(&form, "role"))
-            account_set_role(call->api->options.account_desk, &r);
+            account_ask(call, &r, account_set_role);
         else
-            account_set_disabled(call->api->options.account_desk, &r);
+            account_ask(call, &r, account_set_disabled);
     }
     form_close(&form);
 }

@@ -31,7 +31,7 @@ void auth_register(struct call *call, const struct http_request *request)
     r.email = form_text(&form, "email", FORM_REQUIRED);
     r.password = form_text(&form, "password", FORM_REQUIRED);
     r.token = form_text(&form, "setup_token", FORM_OPTIONAL);
-    if (form_good(&form, call)) account_register(call->api->options.account_desk, &r);
+    if (form_good(&form, call)) account_ask(call, &r, account_register);
     form_close(&form);
 }
 
@@ -59,7 +59,7 @@ void auth_login(struct call *call, const struct http_request *request)
     r.password = form_text(&form, "password", FORM_REQUIRED);
     r.code = form_text(&form, "totp", FORM_OPTIONAL);
     r.remember_me = call->is_remembered = form_bool(&form, "remember_me");
-    if (form_good(&form, call)) account_login(call->api->options.account_desk, &r);
+    if (form_good(&form, call)) account_ask(call, &r, account_login);
     form_close(&form);
 }
 
@@ -71,7 +71,7 @@ void auth_reauthenticate(struct call *call, const struct http_request *request)
     struct account_request r = account_request_of(call, request, on_done);
     r.password = form_text(&form, "password", FORM_REQUIRED);
     r.code = form_text(&form, "totp", FORM_OPTIONAL);
-    if (form_good(&form, call)) account_reauthenticate(call->api->options.account_desk, &r);
+    if (form_good(&form, call)) account_ask(call, &r, account_reauthenticate);
     form_close(&form);
 }
 
@@ -88,7 +88,7 @@ void auth_logout(struct call *call, const struct http_request *request)
     if (!form_open_bare(call, request)) return;
     struct account_request r = account_request_of(call, request, on_logged_out);
     r.target_id = call->who.credential_id;
-    account_end_session(call->api->options.account_desk, &r);
+    account_ask(call, &r, account_end_session);
 }
 
 /* ---- passwords ---- */
@@ -101,7 +101,7 @@ void auth_change_password(struct call *call, const struct http_request *request)
     struct account_request r = account_request_of(call, request, on_done);
     r.password = form_text(&form, "password", FORM_REQUIRED);
     r.new_password = form_text(&form, "new_password", FORM_REQUIRED);
-    if (form_good(&form, call)) account_change_password(call->api->options.account_desk, &r);
+    if (form_good(&form, call)) account_ask(call, &r, account_change_password);
     form_close(&form);
 }
 
@@ -112,7 +112,7 @@ void auth_forgot(struct call *call, const struct http_request *request)
     if (!form_open(&form, call, request, names, COUNT(names))) return;
     struct account_request r = account_request_of(call, request, on_done);
     r.email = form_text(&form, "email", FORM_REQUIRED);
-    if (form_good(&form, call)) account_forgot_password(call->api->options.account_desk, &r);
+    if (form_good(&form, call)) account_ask(call, &r, account_forgot_password);
     form_close(&form);
 }
 
@@ -124,6 +124,6 @@ void auth_reset(struct call *call, const struct http_request *request)
     struct account_request r = account_request_of(call, request, on_done);
     r.token = form_text(&form, "token", FORM_REQUIRED);
     r.new_password = form_text(&form, "new_password", FORM_REQUIRED);
-    if (form_good(&form, call)) account_reset_password(call->api->options.account_desk, &r);
+    if (form_good(&form, call)) account_ask(call, &r, account_reset_password);
     form_close(&form);
 }

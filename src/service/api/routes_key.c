@@ -44,7 +44,7 @@ void key_add(struct call *call, const struct http_request *request)
     r.name = form_text(&form, "label", FORM_REQUIRED);
     r.api_key = form_text(&form, "api_key", FORM_REQUIRED);
     r.secret = form_text(&form, "secret", FORM_REQUIRED);
-    if (form_good(&form, call)) account_add_key(call->api->options.account_desk, &r);
+    if (form_good(&form, call)) account_ask(call, &r, account_add_key);
     form_close(&form);
 }
 
@@ -60,5 +60,5 @@ void key_end(struct call *call, const struct http_request *request)
     if (!parse_id(call->params[0], &r.target_id))
         call_problem(call, PROBLEM_NOT_FOUND);
     else if (form_open_bare(call, request))
-        account_end_key(call->api->options.account_desk, &r);
+        account_ask(call, &r, account_end_key);
 }

@@ -51,7 +51,7 @@ void self_change(struct call *call, const struct http_request *request)
     struct account_request r = account_request_of(call, request, on_changed);
     const unsigned place = form_word(&form, "locale", FORM_OPTIONAL, locales, COUNT(locales));
     if (place < COUNT(locales)) memcpy(r.locale, locales[place], sizeof r.locale);
-    if (form_good(&form, call)) account_set_locale(call->api->options.account_desk, &r);
+    if (form_good(&form, call)) account_ask(call, &r, account_set_locale);
     form_close(&form);
 }
 
@@ -80,7 +80,7 @@ static void end_one(struct call *call, const struct http_request *request,
     if (!parse_id(call->params[0], &r.target_id))
         call_problem(call, PROBLEM_NOT_FOUND);
     else if (form_open_bare(call, request))
-        end(call->api->options.account_desk, &r);
+        account_ask(call, &r, end);
 }
 
 void self_end_session(struct call *call, const struct http_request *request)
@@ -102,7 +102,7 @@ static void on_totp_begun(struct call *call, const struct account_answer *answer
 void self_totp_begin(struct call *call, const struct http_request *request)
 {
     const struct account_request r = account_request_of(call, request, on_totp_begun);
-    if (form_open_bare(call, request)) account_begin_totp(call->api->options.account_desk, &r);
+    if (form_open_bare(call, request)) account_ask(call, &r, account_begin_totp);
 }
 
 static void on_totp_confirmed(struct call *call, const struct account_answer *answer)
@@ -123,14 +123,14 @@ void self_totp_confirm(struct call *call, const struct http_request *request)
     if (!form_open(&form, call, request, names, COUNT(names))) return;
     struct account_request r = account_request_of(call, request, on_totp_confirmed);
     r.code = form_text(&form, "code", FORM_REQUIRED);
-    if (form_good(&form, call)) account_confirm_totp(call->api->options.account_desk, &r);
+    if (form_good(&form, call)) account_ask(call, &r, account_confirm_totp);
     form_close(&form);
 }
 
 void self_totp_drop(struct call *call, const struct http_request *request)
 {
     const struct account_request r = account_request_of(call, request, on_done);
-    if (form_open_bare(call, request)) account_drop_totp(call->api->options.account_desk, &r);
+    if (form_open_bare(call, request)) account_ask(call, &r, account_drop_totp);
 }
 
 /* ---- API tokens ---- */
@@ -196,7 +196,7 @@ void self_token_add(struct call *call, const struct http_request *request)
         row->scopes = r.scopes;
         row->created_ms = r.origin.now_ms;
         row->expires_ms = r.expires_ms;
-        account_add_token(call->api->options.account_desk, &r);
+        account_ask(call, &r, account_add_token);
     }
     form_close(&form);
 }

@@ -250,7 +250,7 @@ static void on_account_wake(uv_async_t *wake)
 {
     struct world *w = wake->data;
     account_desk_collect(w->account_desk);
-    while (w->change_count > 0) {
+    while (w->change_count > 0 && !w->account_silent) {
         struct account_change *first = w->changes[0];
         memmove(w->changes, w->changes + 1, --w->change_count * sizeof *w->changes);
         make_change(w, first);
@@ -311,9 +311,9 @@ static void open_accounts(struct world *w, struct world_options options)
     w->account_desk = account_desk_new(&w->accounts, &port);
 }
 
-static bool has_no_calls(const void *user)
+bool has_no_calls(const void *world)
 {
-    return account_desk_calls(((const struct world *)user)->account_desk) == 0;
+    return account_desk_calls(((const struct world *)world)->account_desk) == 0;
 }
 
 static void close_accounts(struct world *w)
@@ -395,6 +395,7 @@ struct world *world_open(struct world_options options)
         .live_enabled = options.live_enabled,
         .language = options.language,
         .book_wait_ms = options.book_wait_ms,
+        .account_wait_ms = options.account_wait_ms,
     };
     assert_ok(api_open(&w->loop, &api, &w->api));
     w->port = api_port(w->api);

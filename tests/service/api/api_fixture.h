@@ -44,6 +44,7 @@ struct world {
     uv_async_t account_wake;
     struct account_change *changes[CHANGES_MAX];
     unsigned change_count;
+    bool account_silent; /* keeps changes and never makes them */
     enum err change_err; /* what a change comes to instead of being made */
     char mailed[TOKEN_TEXT_SIZE];
     enum account_outcome probe_outcome; /* what a venue says of a key */
@@ -61,7 +62,7 @@ struct answer {
 struct world_options {
     bool live_enabled;
     enum language language;
-    uint32_t book_wait_ms;
+    uint32_t book_wait_ms, account_wait_ms;
     enum registration registration;
     bool has_mail;
 };
@@ -81,6 +82,9 @@ const char *answer_header(const struct answer *a, const char *name);
 /* The text under a path such as "errors.0.field"; NULL when there is none. */
 const char *answer_text(const struct answer *a, const char *path);
 const json_t *answer_at(const struct answer *a, const char *path);
+
+/* For run_until: the account desk of that world has answered all. */
+bool has_no_calls(const void *world);
 
 /* As the trade thread would publish. */
 void publish_instrument(struct world *w, unsigned symbol);

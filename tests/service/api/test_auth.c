@@ -588,6 +588,24 @@ static void test_auth__a_database_that_fails_is_told_and_lets_nobody_in(void **s
     world_close(w);
 }
 
+static void test_auth__a_database_that_hangs_holds_nobody(void **state)
+{
+    struct world *w =
+        world_open((struct world_options){.language = LANGUAGE_ENGLISH, .account_wait_ms = 100});
+    char token[TOKEN_TEXT_SIZE];
+    (void)state;
+    add_user(w, "a@example.test", ROLE_ADMIN, token);
+    w->account_silent = true;
+    expect_code(w, token, "PATCH", AUTH "/me", "{\"locale\":\"tr\"}", 503, "store_unavailable");
+    expect_code(w, token, "POST", AUTH "/logout", NULL, 503, "store_unavailable");
+    expect(w, token, "GET", AUTH "/me", NULL, 200);
+    w->account_silent = false; /* what was asked for happens, and is told to nobody */
+    uv_async_send(&w->account_wake);
+    run_until(&w->loop, has_no_calls, w);
+    expect(w, token, "GET", AUTH "/me", NULL, 401);
+    world_close(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -609,6 +627,7 @@ int main(void)
         cmocka_unit_test(test_admin__roles_and_locks_hold_at_once),
         cmocka_unit_test(test_admin__the_audit_log_is_told_in_pages),
         cmocka_unit_test(test_auth__a_database_that_fails_is_told_and_lets_nobody_in),
+        cmocka_unit_test(test_auth__a_database_that_hangs_holds_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
