@@ -8,6 +8,7 @@ int cmd_audit(int argc, char **argv);
 int cmd_backtest(int argc, char **argv);
 int cmd_indicators(int argc, char **argv);
 int cmd_key(int argc, char **argv);
+int cmd_migrate(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_serve(int argc, char **argv);

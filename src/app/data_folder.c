@@ -29,17 +29,38 @@ enum err data_folder_database(const char *folder, const char *database_url, char
                : OK;
 }
 
+static enum err with_cure(const char *database_url, enum err err)
+{
+    const char *cure = is_sqlite(database_url) ? cure_of(err) : cure_of_server(err);
+    return err && cure ? err_note(err, "%s", cure) : err;
+}
+
 enum err data_folder_open(const char *folder, const char *database_url, int64_t now_ms,
                           char *store_url, size_t store_url_size, struct store **out)
 {
-    const bool is_file = is_sqlite(database_url);
     enum err err = data_folder_database(folder, database_url, store_url, store_url_size);
     if (!err) err = make_folder(folder);
-    if (!err && is_file) err = check_file(store_url + 7);
+    if (!err && is_sqlite(database_url)) err = check_file(store_url + 7);
+    return err ? err : with_cure(database_url, store_open(store_url, now_ms, out));
+}
+
+enum err data_folder_open_sql(const char *folder, const char *database_url, enum sql_access how,
+                              struct sql **out)
+{
+    char url[SQL_URL_SIZE];
+    *out = NULL;
+    enum err err = data_folder_database(folder, database_url, url, sizeof url);
+    if (!err && how == SQL_WRITE) err = make_folder(folder);
+    if (!err && is_sqlite(database_url)) {
+        err = check_file(url + 7);
+        if (!err && how != SQL_WRITE && access(url + 7, F_OK) != 0)
+            err = err_set(ERR_NOT_FOUND,
+                          "there is no database %s: --data names the server's folder, and the "
+                          "server makes it at its first start",
+                          url + 7);
+    }
     if (err) return err;
-    err = store_open(store_url, now_ms, out);
-    const char *cure = is_file ? cure_of(err) : cure_of_server(err);
-    return err && cure ? err_note(err, "%s", cure) : err;
+    return with_cure(database_url, sql_open(url, how, STORE_BUSY_TIMEOUT_MS, out));
 }
 
 static enum err make_folder(const char *path)

@@ -20,5 +20,9 @@ enum err data_folder_database(const char *folder, const char *database_url, char
  * ERR_IO. */
 enum err data_folder_open(const char *folder, const char *database_url, int64_t now_ms,
                           char *store_url, size_t store_url_size, struct store **out) ERR_MUST_USE;
+/* The same for commands that need no store: SQL_WRITE makes folder and file too, and is refused
+ * while a server has the database. ERR_NOT_FOUND: there is no file, and this access makes none. */
+enum err data_folder_open_sql(const char *folder, const char *database_url, enum sql_access how,
+                              struct sql **out) ERR_MUST_USE;
 
 #endif

@@ -19,6 +19,7 @@ static const struct {
     {"user", cmd_user, "accounts: add, list, set passwords and roles, keep out"},
     {"audit", cmd_audit, "the log of who did what: read it, prove it whole"},
     {"key", cmd_key, "change the master key that seals secrets"},
+    {"migrate", cmd_migrate, "bring the database to this version"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };

@@ -71,11 +71,18 @@ enum err migrate(struct sql *db, const struct migration *list, uint32_t count, i
 enum err migrate_check(struct sql *db, const struct migration *list, uint32_t count)
 {
     uint32_t applied = 0;
-    bool ours = false;
-    enum err err = is_ours(db, &ours);
-    if (!err && ours) err = check_applied(db, list, count, &applied);
+    const enum err err = migrate_version(db, list, count, &applied);
     if (err || applied == count) return err;
     return err_set(ERR_UNSUPPORTED, "the database has version %u of %u", applied, count);
+}
+
+enum err migrate_version(struct sql *db, const struct migration *list, uint32_t count,
+                         uint32_t *version)
+{
+    bool ours = false;
+    *version = 0;
+    const enum err err = is_ours(db, &ours);
+    return !err && ours ? check_applied(db, list, count, version) : err;
 }
 
 /* Makes an empty database ours, and refuses one that somebody else filled. */

@@ -50,5 +50,9 @@ enum err migrate(struct sql *db, const struct migration *list, uint32_t count,
 /* For a connection that is not the writer: changes nothing. Errors as of migrate, and
  * ERR_UNSUPPORTED where something is missing. */
 enum err migrate_check(struct sql *db, const struct migration *list, uint32_t count) ERR_MUST_USE;
+/* How many of the list were applied; 0 of an empty database. Changes nothing. Errors as of
+ * migrate. */
+enum err migrate_version(struct sql *db, const struct migration *list, uint32_t count,
+                         uint32_t *version) ERR_MUST_USE;
 
 #endif
