@@ -101,10 +101,13 @@ int main(int argc, char **argv)
     CHECK(uv_idle_init(&bench.loop, &bench.answering) == 0);
     start_signal(&bench.terminate, SIGTERM);
     start_signal(&bench.interrupt, SIGINT);
+    static struct accounts accounts; /* of an installation that nobody has claimed */
+    accounts.directory = directory_new();
     const struct api_options options = {
         .address = "127.0.0.1",
         .store_path = path,
         .desk = {.ask = ask},
+        .accounts = &accounts,
         .version = "bench",
         .commit = "",
     };
@@ -118,5 +121,6 @@ int main(int argc, char **argv)
     uv_run(&bench.loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&bench.loop) == 0);
     store_close(bench.store);
+    directory_free(accounts.directory);
     return 0;
 }
