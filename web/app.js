@@ -146,16 +146,28 @@ async function ask(path, options = {}) {
   const response = await fetch(path, { ...options, signal: AbortSignal.timeout(REQUEST_MS),
     headers: { "Accept-Language": language, ...options.headers } });
   const body = response.status === 204 ? null : await response.json();
-  if (!response.ok) throw Object.assign(new Error(body.detail || String(response.status)), { status: response.status, code: body.code });
+  if (!response.ok) throw Object.assign(new Error(body.detail || String(response.status)),
+    { status: response.status, code: body.code, wait: 1000 * Number(response.headers.get("Retry-After") || 0) });
   return body;
 }
 
 const send = (path, body) => ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 const maybe = (path) => ask(path).catch((error) => {
-  if (error.status && error.status !== 401) return null; // it answered, only not with this
+  if (error.status && error.status !== 401 && error.status !== 429) return null; // it answered, only not with this
   throw error;
 });
+
+// What changes seldom is asked for every so many polls only: a page gets by with some eight requests a
+// second, whatever it shows, and the server's limit lets ten pass.
+const kept = new Map();
+async function seldom(polls, path, how = ask) {
+  const old = kept.get(path);
+  if (old && view.polls - old.poll < polls) return old.value;
+  const value = await how(path);
+  kept.set(path, { poll: view.polls, value });
+  return value;
+}
 
 async function poll() {
   if (!view.version) {
@@ -163,34 +175,42 @@ async function poll() {
     $("claim").hidden = view.version.claimed;
     $("leave").hidden = !view.version.claimed;
   }
-  const [venues, bots, fills, trades, orders] = await Promise.all([ask("/api/v1/venues"),
-    ask(`/api/v1/bots?limit=${BOTS_SHOWN}`), ask("/api/v1/fills?limit=100"), ask("/api/v1/trades?limit=30"),
-    ask("/api/v1/orders?limit=100")]);
-  const states = await Promise.all(bots.items.map((bot) => maybe(`/api/v1/bots/${bot.id}/state`)));
+  view.polls++;
+  const [venues, bots, fills, trades, orders] = await Promise.all([seldom(3, "/api/v1/venues"),
+    ask(`/api/v1/bots?limit=${BOTS_SHOWN}`), ask("/api/v1/fills?limit=100"),
+    seldom(3, "/api/v1/trades?limit=30"), seldom(3, "/api/v1/orders?limit=100")]);
+  await pollStates(bots.items);
   view.venues = venues.items;
   view.bots = bots.items;
   view.more = bots.next_cursor !== null;
   view.fills = fills.items;
   view.trades = trades.items;
   view.sides = new Map(orders.items.map((order) => [order.id, order.side]));
-  view.states = new Map(bots.items.map((bot, i) => [bot.id, states[i]]));
   select();
   const bot = view.bots.find((one) => one.id === view.selected);
   if (bot) await pollMarket(bot);
   view.updated = Date.now();
 }
 
+// The bot that is looked at and those that are new at once, the others in turn.
+async function pollStates(bots) {
+  const next = bots.length ? bots[view.polls % bots.length].id : 0;
+  const wanted = bots.filter((bot) => bot.id === view.selected || bot.id === next || !view.states.has(bot.id));
+  const states = await Promise.all(wanted.map((bot) => maybe(`/api/v1/bots/${bot.id}/state`)));
+  const ids = new Set(bots.map((bot) => bot.id));
+  view.states = new Map([...view.states, ...wanted.map((bot, i) => [bot.id, states[i]])].filter(([id]) => ids.has(id)));
+}
+
 async function pollMarket(bot) {
   const market = `/api/v1/markets/${bot.venue}/${view.symbol}`;
   const wanted = view.symbol;
-  const late = view.polls++ % CANDLES_EVERY === 0 || view.candlesOf !== wanted;
   if (!view.scales.has(bot.venue)) {
     const all = await maybe(`/api/v1/symbols/spot?venue=${bot.venue}`);
     if (all) view.scales.set(bot.venue, new Map(all.map((one) => [one.symbol, one])));
   }
   const [book, prints, why, candles] = await Promise.all([maybe(`${market}/book?levels=10`),
-    maybe(`${market}/trades?limit=24`), maybe(`/api/v1/bots/${bot.id}/why?limit=30`),
-    late ? maybe(`${market}/candles?timeframe=${bot.timeframe}&limit=90`) : null]);
+    maybe(`${market}/trades?limit=24`), seldom(2, `/api/v1/bots/${bot.id}/why?limit=30`, maybe),
+    seldom(CANDLES_EVERY, `${market}/candles?timeframe=${bot.timeframe}&limit=90`, maybe)]);
   if (wanted !== view.symbol) return;
   Object.assign(view, { book, prints: prints ? prints.items : [], why: why ? why.items : [] });
   if (candles) Object.assign(view, { candles: candles.items, candlesOf: wanted });
@@ -206,7 +226,7 @@ function select() {
 }
 
 function choose(bot, symbol) {
-  Object.assign(view, { selected: bot.id, symbol, book: null, prints: [], why: [], candles: [], candlesOf: "", polls: 0 });
+  Object.assign(view, { selected: bot.id, symbol, book: null, prints: [], why: [], candles: [], candlesOf: "" });
   draw();
   hurry();
 }
@@ -593,6 +613,7 @@ function showEntry(mode) {
 
 // What was somebody's must not be there for the next one.
 function forget() {
+  kept.clear();
   Object.assign(view, { bots: [], states: new Map(), fills: [], trades: [], prints: [], why: [], candles: [], book: null,
     selected: 0, symbol: "", updated: 0, version: null });
   draw();
@@ -667,7 +688,11 @@ async function askAll() {
     await poll();
   } catch (error) {
     if (isOutside(error)) return BACKOFF_MAX_MS;
-    const wait = Math.min(BACKOFF_MAX_MS, POLL_MS * 2 ** failures++);
+    const wait = Math.max(error.wait || 0, Math.min(BACKOFF_MAX_MS, POLL_MS * 2 ** failures++));
+    if (error.status === 429) {
+      banner(error.message);
+      return wait;
+    }
     const since = view.updated ? new Date(view.updated).toLocaleTimeString(language, { hour12: false }) : words.unknown;
     document.body.classList.add("gone");
     banner(say(words.gone, wait / 1000, since));
@@ -690,6 +715,7 @@ async function turn() {
 }
 
 function hurry() {
+  kept.clear();
   clearTimeout(timer);
   timer = setTimeout(turn, 50);
 }

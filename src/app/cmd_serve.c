@@ -12,6 +12,7 @@
 #include "app/config.h"
 #include "app/data_folder.h"
 #include "app/demo.h"
+#include "app/gate.h"
 #include "app/office.h"
 #include "app/options.h"
 #include "app/process_guard.h"
@@ -48,6 +49,7 @@ struct server {
     struct sim_thread *sim;
     struct trader *trader;
     struct office *office;
+    struct gate *gate;
     struct api *api;
     bool stopping;
 };
@@ -112,6 +114,9 @@ static enum err open_api(struct server *s)
         .port = s->config.port,
         .store_path = s->store_url,
         .desk = bridge_desk(&s->bridge.ends[0]),
+        .guard = gate_guard(s->gate),
+        .proxies = &s->config.proxies,
+        .redis = gate_redis(s->gate),
         .accounts = office_accounts(s->office),
         .account_desk = office_desk(s->office),
         .version = TRADEBOT_VERSION,
@@ -159,9 +164,11 @@ static void print_ready(void *user)
 static enum err close_all(struct server *s)
 {
     api_quiet(s->api);
+    gate_quiet(s->gate);
     office_finish(s->office);
     const enum err err = trader_stop(s->trader);
     api_close(s->api);
+    gate_close(s->gate);
     office_close(s->office);
     sim_thread_stop(s->sim);
     bridge_close_web(&s->bridge.ends[0]);
@@ -194,6 +201,7 @@ static int serve(struct server *s, const struct options *usage)
     if (!err) err = office_open(&s->config, s->store, !s->demo, &s->office);
     if (!err) err = open_trader(s);
     if (!err) err = start_office(s);
+    if (!err) err = gate_open(&s->config, &s->loop, &s->gate);
     if (!err) err = open_api(s);
     if (err) {
         const int status = options_failed(usage);

@@ -10,6 +10,7 @@
 
 #include "app/nearest.h"
 #include "io/net/url.h"
+#include "io/redis/redis_address.h"
 
 extern char **environ;
 
@@ -89,6 +90,25 @@ static enum err parse_registration(const struct setting *s, struct config *c, co
     return bad(s, value, "must be first, open or closed");
 }
 
+/* The offset is that of a rule. */
+static enum err parse_limit(const struct setting *s, struct config *c, const char *value)
+{
+    struct limit_rule *rule = (struct limit_rule *)((char *)c + s->offset);
+    return limit_rule_parse(value, rule) ? bad(s, value, err_text()) : OK;
+}
+
+static enum err parse_proxies(const struct setting *s, struct config *c, const char *value)
+{
+    return trusted_proxies_parse(value, &c->proxies) ? bad(s, value, err_text()) : OK;
+}
+
+static enum err parse_redis(const struct setting *s, struct config *c, const char *value)
+{
+    struct redis_address address;
+    if (*value && redis_address_parse(value, &address)) return bad(s, value, err_text());
+    return parse_text(s, c, value);
+}
+
 static enum err parse_locale(const struct setting *s, struct config *c, const char *value)
 {
     c->locale = strcmp(value, "en") == 0 ? LOCALE_EN : LOCALE_TR;
@@ -119,6 +139,26 @@ static const struct setting settings[] = {
     {"TRADEBOT_REGISTRATION", "first",
      "who may register: the first account alone, anybody (open) or nobody (closed)",
      parse_registration},
+    {"TRADEBOT_TRUSTED_PROXIES", "",
+     "proxies whose X-Forwarded-For is believed: addresses and ranges, nobody where empty",
+     parse_proxies},
+    {"REDIS_URL", "", "redis://[user:password@]host[:port][/n] or unix:PATH; else memory",
+     parse_redis, FIELD(redis_url), true},
+    {"RATE_LIMIT_DEFAULT", "600/60s",
+     "requests of one address: never more in any span of that time (ms, s, m, h)", parse_limit,
+     FIELD(limits[LIMIT_DEFAULT])},
+    {"RATE_LIMIT_LOGIN", "10/60s", "passwords that one address may try", parse_limit,
+     FIELD(limits[LIMIT_LOGIN])},
+    {"RATE_LIMIT_LOGIN_ACCOUNT", "30/60s", "wrong passwords of one account, from anywhere",
+     parse_limit, FIELD(limits[LIMIT_LOGIN_ACCOUNT])},
+    {"RATE_LIMIT_REGISTER", "10/60s", "accounts that one address may ask for", parse_limit,
+     FIELD(limits[LIMIT_REGISTER])},
+    {"RATE_LIMIT_FORGOT", "5/60s", "password resets that one address may ask for", parse_limit,
+     FIELD(limits[LIMIT_FORGOT])},
+    {"RATE_LIMIT_BOT", "60/60s", "bots that one address may make, start and stop", parse_limit,
+     FIELD(limits[LIMIT_BOT])},
+    {"RATE_LIMIT_KEYS", "10/60s", "exchange keys that one address may add and end", parse_limit,
+     FIELD(limits[LIMIT_KEYS])},
     {"LIVE_TRADING_ENABLED", "false", "whether bots in live mode may send orders", parse_bool,
      FIELD(live_trading)},
     {"TRADEBOT_LOCALE", "tr", "language of error texts where the client names none: tr or en",

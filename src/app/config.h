@@ -12,7 +12,9 @@
 #include "app/address.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "io/guard/client_address.h"
 #include "service/account/accounts.h"
+#include "service/api/limits.h"
 
 enum { CONFIG_TEXT_SIZE = 512 };
 
@@ -25,6 +27,9 @@ struct config {
     char host[ADDRESS_HOST_SIZE]; /* to listen on; loopback only: there is no TLS of ours yet */
     uint16_t port;                /* 0: the system picks */
     enum registration registration;
+    struct trusted_proxies proxies;
+    struct limit_rule limits[LIMIT_CLASS_COUNT];
+    char redis_url[CONFIG_TEXT_SIZE]; /* "": counters are kept in memory */
     bool live_trading;
     enum locale locale;
     enum log_level log_level;

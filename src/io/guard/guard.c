@@ -81,6 +81,11 @@ enum err guard_new(uv_loop_t *loop, struct guard_limits *limits, struct redis *r
     return OK;
 }
 
+bool guard_is_local(const struct guard *g)
+{
+    return !g->shared;
+}
+
 void guard_free(struct guard *g)
 {
     if (!g) return;

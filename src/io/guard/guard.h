@@ -44,6 +44,9 @@ enum err guard_new(uv_loop_t *loop, struct guard_limits *limits, struct redis *r
                    struct guard **out) ERR_MUST_USE;
 void guard_free(struct guard *g);
 
+/* Whether every question is answered at once: there is no Redis. */
+bool guard_is_local(const struct guard *g);
+
 /* answer is good during the call. */
 typedef void (*guard_on_answer)(void *user, const struct limit_answer *answer);
 

@@ -15,6 +15,7 @@
 #define SERVICE_API_ACCESS_H
 
 #include "io/net/http_server.h"
+#include "service/api/limits.h"
 #include "service/api/problem.h"
 
 struct call;
@@ -30,17 +31,6 @@ enum access {
     ACCESS_TRADE,   /* traders; an API token with scope trade */
     ACCESS_SELF,    /* any role, by a session */
     ACCESS_SECRETS, /* traders, by a session */
-};
-
-/* What counts a route's requests; see the RATE_LIMIT_ settings. */
-enum limit_class {
-    LIMIT_DEFAULT,
-    LIMIT_NONE, /* not counted */
-    LIMIT_LOGIN,
-    LIMIT_REGISTER,
-    LIMIT_FORGOT,
-    LIMIT_BOT,
-    LIMIT_KEYS,
 };
 
 /* Identifies who asks (call->who, is_local, is_secure, the language they chose) and holds them to

@@ -116,7 +116,7 @@ struct account_request account_request_of(struct call *call, const struct http_r
         .who = call->who,
     };
     const struct slice agent = http_header_get(&request->headers, "User-Agent");
-    snprintf(r.origin.address, sizeof r.origin.address, "%s", request->peer);
+    snprintf(r.origin.address, sizeof r.origin.address, "%s", call->address);
     snprintf(r.origin.request_id, sizeof r.origin.request_id, "%s", call->id);
     if (utf8_is_valid(agent)) excerpt_write(agent, r.origin.agent, sizeof r.origin.agent);
     call->on_account = on_good;

@@ -149,12 +149,12 @@ static bool refuse_query(struct call *call, const struct http_request *request,
     return true;
 }
 
-static void serve(struct call *call, const struct http_request *request, const struct route *row)
+static void serve(struct call *call, const struct http_request *request)
 {
+    const struct route *row = call->route;
     const bool is_write = strcmp(row->method, "GET") != 0;
     /* Probes add what they like to what is open. */
     const bool has_query = request->query.size > 0 && row->access != ACCESS_OPEN;
-    call->route = row;
     const enum problem problem = access_check(call, request);
     if (problem != PROBLEM_COUNT)
         call_problem(call, problem);
@@ -166,11 +166,32 @@ static void serve(struct call *call, const struct http_request *request, const s
         row->handle(call, request);
 }
 
-static void serve_other_method(struct call *call, struct slice method, const struct route *near)
+/* The row of a method and a path, with call->params; near is one of the path alone. */
+static const struct route *find_route(struct call *call, const struct http_request *request,
+                                      const struct route **near)
 {
+    const struct slice method = slice_is(request->method, "HEAD") ? SLICE("GET") : request->method;
+    *near = NULL;
+    for (size_t i = 0; i < routes_count; i++) {
+        if (!route_match(routes[i].pattern, request->path, call->params)) continue;
+        *near = &routes[i];
+        if (slice_is(method, routes[i].method)) return &routes[i];
+    }
+    return NULL;
+}
+
+/* There is no such route. */
+static void refuse(struct call *call, const struct http_request *request)
+{
+    const struct route *near;
     char allow[ALLOW_SIZE];
-    allow_of(near, allow);
-    if (slice_is(method, "OPTIONS"))
+    find_route(call, request, &near);
+    if (near) allow_of(near, allow);
+    if (request->target.size == 0 || request->target.data[0] != '/')
+        call_problem(call, PROBLEM_BAD_TARGET);
+    else if (!near)
+        call_problem(call, PROBLEM_NOT_FOUND);
+    else if (slice_is(request->method, "OPTIONS"))
         call_options(call, allow);
     else
         call_not_allowed(call, allow);
@@ -178,21 +199,12 @@ static void serve_other_method(struct call *call, struct slice method, const str
 
 static void dispatch(struct call *call, const struct http_request *request)
 {
-    const struct slice method = slice_is(request->method, "HEAD") ? SLICE("GET") : request->method;
-    const struct route *near = NULL, *row = NULL;
-    for (size_t i = 0; i < routes_count && !row; i++) {
-        if (!route_match(routes[i].pattern, request->path, call->params)) continue;
-        near = &routes[i];
-        if (slice_is(method, near->method)) row = near;
-    }
-    if (request->target.size == 0 || request->target.data[0] != '/')
-        call_problem(call, PROBLEM_BAD_TARGET);
-    else if (row)
-        serve(call, request, row);
-    else if (!near)
-        call_problem(call, PROBLEM_NOT_FOUND);
+    const struct route *near;
+    call->route = find_route(call, request, &near);
+    if (call->route && request->target.data[0] == '/')
+        limits_take(call, request, call->route->limit, serve);
     else
-        serve_other_method(call, method, near);
+        limits_take(call, request, LIMIT_DEFAULT, refuse);
 }
 
 static void on_request(const struct http_request *request, struct http_reply *reply)

@@ -5,8 +5,8 @@
  * the desk, those of accounts through the account desk, and is answered only when it is durable.
  * Who is answered stands in access.h; what belongs to somebody is there for nobody else.
  *
- * Order of closing: api_quiet, after which nobody is heard; then the account desk must have no
- * calls left and the desk must answer no more; then api_close. Requests that still wait are
+ * Order of closing: api_quiet, after which nobody is heard; then the guard must have no questions
+ * waiting and the account desk no calls, and the desk must answer no more; then api_close. Requests that still wait are
  * answered 503 there. Errors of api_open: those of store_reader_open and http_server_open. */
 #ifndef SERVICE_API_API_H
 #define SERVICE_API_API_H
@@ -16,6 +16,8 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "io/guard/client_address.h"
+#include "io/guard/guard.h"
 #include "service/account/accounts.h"
 #include "service/api/desk.h"
 #include "service/api/problem.h"
@@ -28,6 +30,9 @@ struct api_options {
     uint16_t port;          /* 0: the system picks, see api_port */
     const char *store_path; /* opened before by the writing side */
     struct desk desk;
+    struct guard *guard;                   /* counts requests by enum limit_class; on the loop */
+    const struct trusted_proxies *proxies; /* who may say whom a request is from */
+    const struct redis *redis;             /* for /ready and /metrics; NULL: none is used */
     struct accounts *accounts;
     struct account_desk *account_desk; /* of the loop's thread */
     const char *version, *commit;      /* commit may be "" */

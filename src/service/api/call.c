@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 
-enum { DETAIL_SIZE = 768, HEADERS_MAX = 4 + HTTP_BODY_HEADERS };
+enum { DETAIL_SIZE = 768, NUMBER_SIZE = 12, HEADERS_MAX = 8 + HTTP_BODY_HEADERS };
 
 int64_t api_now_ms(void)
 {
@@ -70,6 +70,34 @@ static void call_free(struct call *call)
     free(call);
 }
 
+static struct http_header number_header(struct slice name, uint32_t value, char text[NUMBER_SIZE])
+{
+    char *at = text + NUMBER_SIZE;
+    do *--at = (char)('0' + value % 10);
+    while (value /= 10);
+    return (struct http_header){name, {at, (size_t)(text + NUMBER_SIZE - at)}};
+}
+
+/* What a counted request is told of its limit. */
+struct rate_headers {
+    char texts[4][NUMBER_SIZE];
+    struct http_header items[4];
+    size_t count;
+};
+
+static void rate_headers(const struct call *call, struct rate_headers *out)
+{
+    const struct limit_answer *rate = &call->rate;
+    out->count = 0;
+    if (!call->is_counted) return;
+    const uint32_t reset_s = limit_seconds(rate->reset_ms), retry_s = limit_seconds(rate->retry_ms);
+    out->items[0] = number_header(SLICE("RateLimit-Limit"), rate->limit, out->texts[0]);
+    out->items[1] = number_header(SLICE("RateLimit-Remaining"), rate->remaining, out->texts[1]);
+    out->items[2] = number_header(SLICE("RateLimit-Reset"), reset_s, out->texts[2]);
+    out->items[3] = number_header(SLICE("Retry-After"), retry_s, out->texts[3]);
+    out->count = rate->accepted ? 3 : 4;
+}
+
 /* The one way out: every answer bears its request's id. The call goes first, because answering may
  * bring the connection's next request in. */
 static void answer_with(struct call *call, const struct http_response *response,
@@ -78,6 +106,8 @@ static void answer_with(struct call *call, const struct http_response *response,
     struct http_reply *reply = call->reply;
     struct buffer own = call->body;
     char id[CALL_ID_SIZE], cookie[CALL_COOKIE_SIZE];
+    struct rate_headers rate;
+    rate_headers(call, &rate);
     memcpy(id, call->id, sizeof id);
     memcpy(cookie, call->cookie, sizeof cookie);
     call->api->answers[response->status / 100]++;
@@ -87,8 +117,9 @@ static void answer_with(struct call *call, const struct http_response *response,
                                                {SLICE("Cache-Control"),
                                                 is_kept ? SLICE("no-cache") : SLICE("no-store")}};
     size_t count = 2;
-    CHECK(own_count <= HEADERS_MAX - 4);
+    CHECK(own_count <= HEADERS_MAX - 8);
     for (size_t i = 0; i < own_count; i++) headers[count++] = own_headers[i];
+    for (size_t i = 0; i < rate.count; i++) headers[count++] = rate.items[i];
     if (*cookie) headers[count++] = (struct http_header){SLICE("Set-Cookie"), slice_of(cookie)};
     if (response->status == 401)
         headers[count++] = (struct http_header){SLICE("WWW-Authenticate"), SLICE("Bearer")};

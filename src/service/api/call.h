@@ -11,11 +11,13 @@
 
 #include "base/buffer.h"
 #include "base/json_writer.h"
+#include "io/guard/limit.h"
 #include "io/net/http_server.h"
 #include "io/store/store_read.h"
 #include "service/api/api.h"
 #include "service/api/board.h"
 #include "service/api/kept.h"
+#include "service/api/limits.h"
 
 enum {
     CALL_PARAMS_MAX = 2,
@@ -39,6 +41,7 @@ struct api {
     uint32_t call_count;
     uint64_t request_seed, request_count;
     uint64_t answers[6]; /* by first digit of the status */
+    uint64_t limited[LIMIT_CLASS_COUNT];
     int64_t start_ms;
 };
 
@@ -47,6 +50,11 @@ struct call {
     struct http_reply *reply;
     struct call *next, *previous;
     const struct route *route;
+    char address[IP_ADDRESS_SIZE]; /* the client's, as limits.h finds it */
+    bool is_counted;               /* rate is told in the answer */
+    struct limit_answer rate;
+    struct limit_key account_key; /* of a try that counts for an account */
+    struct limit_answer account_rate;
     struct principal who;          /* user_id 0: nobody, where the route asks for nobody */
     bool is_local;                 /* see local.h */
     bool is_secure;                /* came by TLS */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/redis/redis.h"
 #include "service/api/route.h"
 
 static void head(struct buffer *out, const char *name, const char *type, const char *help)
@@ -135,6 +136,27 @@ static void process(struct buffer *out, const struct api *api)
     single(out, "resident_memory_bytes", "gauge", "Resident memory of the process.", resident);
 }
 
+static void limits(struct buffer *out, const struct api *api)
+{
+    const struct guard_counters guard = guard_counters(api->options.guard);
+    const struct redis *redis = api->options.redis;
+    head(out, "rate_limited_total", "counter", "Requests answered 429.");
+    for (unsigned i = 0; i < LIMIT_CLASS_COUNT; i++)
+        buffer_printf(out, "tradebot_rate_limited_total{limit=\"%s\"} %llu\n", limit_names[i],
+                      (unsigned long long)api->limited[i]);
+    if (!redis) return;
+    const struct redis_counters c = redis_counters(redis);
+    single(out, "redis_up", "gauge", "1 while Redis is connected and answers.",
+           redis_state(redis) == BREAKER_CLOSED);
+    single(out, "redis_commands_total", "counter", "Commands sent to Redis.", c.sent);
+    single(out, "redis_timeouts_total", "counter", "Commands that Redis did not answer in time.",
+           c.timed_out);
+    single(out, "redis_connects_total", "counter", "Times that the connection came up.",
+           c.connected);
+    single(out, "rate_limits_degraded_total", "counter",
+           "Requests counted in memory, by a share, because Redis did not answer.", guard.degraded);
+}
+
 void metrics_get(struct call *call, const struct http_request *request)
 {
     const struct api *api = call->api;
@@ -155,5 +177,6 @@ void metrics_get(struct call *call, const struct http_request *request)
                "Market news dropped because the web thread was behind.",
                atomic_load_explicit(api->options.publications_dropped, memory_order_relaxed));
     http(out, api);
+    limits(out, api);
     call_send_as(call, 200, "text/plain; version=0.0.4; charset=utf-8");
 }

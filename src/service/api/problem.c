@@ -126,6 +126,11 @@ static const struct words problems[PROBLEM_COUNT] = {
                           {"Sunucuda bir sorun oluştu. Ayrıntısı bu isteğin numarasıyla günlükte.",
                            "Something failed in the server. The log has the details under this "
                            "request's id."}},
+    [PROBLEM_RATE_LIMITED] = {429,
+                              "rate_limited",
+                              "Too many requests",
+                              {"Çok fazla deneme. Lütfen daha sonra tekrar deneyin.",
+                               "Too many attempts. Please try again later."}},
     [PROBLEM_BUSY] = {503,
                       "busy",
                       "Service unavailable",

@@ -369,6 +369,20 @@ uint64_t add_user(struct world *w, const char *email, enum role role, char token
     return user.id;
 }
 
+/* Every limit is far away, but for those that a test brings near. */
+static void open_limits(struct world *w, struct world_options options)
+{
+    struct guard_limit limits[LIMIT_CLASS_COUNT];
+    for (unsigned i = 0; i < LIMIT_CLASS_COUNT; i++) {
+        const bool near = options.limits[i].count > 0;
+        const struct limit_rule far = {LIMIT_COUNT_MAX, 1000};
+        limits[i] = (struct guard_limit){limit_names[i], near ? options.limits[i] : far};
+    }
+    assert_ok(guard_limits_new(limits, LIMIT_CLASS_COUNT, false, &w->limits));
+    assert_ok(guard_new(&w->loop, w->limits, NULL, &w->guard));
+    assert_ok(trusted_proxies_parse(options.proxies ? options.proxies : "", &w->proxies));
+}
+
 /* ---- the world ---- */
 
 struct world *world_open(struct world_options options)
@@ -384,8 +398,11 @@ struct world *world_open(struct world_options options)
     w->desk_idle.data = w;
     w->store = open_store(&w->files);
     open_accounts(w, options);
+    open_limits(w, options);
     const struct api_options api = {
         .address = "127.0.0.1",
+        .guard = w->guard,
+        .proxies = &w->proxies,
         .store_path = w->files.path,
         .desk = {w, desk_ask},
         .accounts = &w->accounts,
@@ -407,6 +424,8 @@ void world_close(struct world *w)
     api_quiet(w->api);
     run_until(&w->loop, has_no_calls, w);
     api_close(w->api);
+    guard_free(w->guard);
+    guard_limits_free(w->limits);
     close_accounts(w);
     uv_close((uv_handle_t *)&w->desk_idle, NULL);
     loop_finish(&w->loop);

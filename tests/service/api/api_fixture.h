@@ -8,6 +8,7 @@
 #include "io/net/net_fixture.h"
 #include "io/store/fixture.h"
 #include "service/api/api.h"
+#include "service/api/limits.h"
 #include "service/api/route.h"
 
 enum {
@@ -49,6 +50,10 @@ struct world {
     char mailed[TOKEN_TEXT_SIZE];
     enum account_outcome probe_outcome; /* what a venue says of a key */
     unsigned probes;
+
+    struct guard_limits *limits;
+    struct guard *guard;
+    struct trusted_proxies proxies;
 };
 
 /* What came back. */
@@ -65,6 +70,8 @@ struct world_options {
     uint32_t book_wait_ms, account_wait_ms;
     enum registration registration;
     bool has_mail;
+    struct limit_rule limits[LIMIT_CLASS_COUNT]; /* {0}: far away */
+    const char *proxies;                         /* NULL: nobody */
 };
 
 struct world *world_open(struct world_options options);
