@@ -6,8 +6,9 @@
  * Who is answered stands in access.h; what belongs to somebody is there for nobody else.
  *
  * Order of closing: api_quiet, after which nobody is heard; then the guard must have no questions
- * waiting and the account desk no calls, and the desk must answer no more; then api_close. Requests that still wait are
- * answered 503 there. Errors of api_open: those of store_reader_open and http_server_open. */
+ * waiting and the account desk no calls, and the desk must answer no more; then api_close. Requests
+ * that still wait are answered 503 there. Errors of api_open: those of store_reader_open and
+ * http_server_open. */
 #ifndef SERVICE_API_API_H
 #define SERVICE_API_API_H
 
