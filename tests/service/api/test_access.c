@@ -241,6 +241,7 @@ static void test_access__altered_tokens_are_nobodys(void **state)
         "Cookie: Tradebot=%s\r\n",
         "Cookie: xtradebot=%s\r\n",
         "Cookie: tradebot=%s; tradebot=a\r\n",
+        "Cookie: tradebot=a; tradebot=%s\r\n",
         "Cookie: tradebot=%s\r\nCookie: a=b\r\n",
         "Authorization: Bearer x\r\nCookie: tradebot=%s\r\n",
         "Authorization: Bearer %s\r\nAuthorization: Bearer x\r\n",
