@@ -20,6 +20,7 @@
 #include "app/trader.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/store/backup.h"
 #include "service/api/api.h"
 
 /* How late Binance's queries may be, before "not found" is proof;
@@ -91,7 +92,13 @@ static enum err open_trader(struct server *s)
         .journal_path = s->journal_path,
         .live_enabled = s->config.live_trading,
     };
-    enum err err = open_sim(s, &options.venues[VENUE_SIM]);
+    int64_t restored_ms = 0;
+    enum err err = store_restored(store_sql(s->store), &restored_ms);
+    options.restored = restored_ms != 0;
+    if (options.restored)
+        log_warn("live_entries_halted", "cause=\"the database was restored, and nobody has said "
+                                        "'tradebot restore --settled'\"");
+    if (!err) err = open_sim(s, &options.venues[VENUE_SIM]);
     copy_venue(&options.venues[VENUE_BINANCE], s->config.binance_url, s->config.binance_ws_url,
                s->config.binance_ws_api_url, BINANCE_READ_LAG_MS);
     for (unsigned i = 0; i < VENUE_COUNT; i++)

@@ -5,11 +5,13 @@
 #define APP_COMMANDS_H
 
 int cmd_audit(int argc, char **argv);
+int cmd_backup(int argc, char **argv);
 int cmd_backtest(int argc, char **argv);
 int cmd_indicators(int argc, char **argv);
 int cmd_key(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_user(int argc, char **argv);

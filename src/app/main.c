@@ -20,6 +20,8 @@ static const struct {
     {"audit", cmd_audit, "the log of who did what: read it, prove it whole"},
     {"key", cmd_key, "change the master key that seals secrets"},
     {"migrate", cmd_migrate, "bring the database to this version"},
+    {"backup", cmd_backup, "write the whole database to a file"},
+    {"restore", cmd_restore, "put a backup in the place of the database"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };

@@ -30,6 +30,7 @@ struct trader_options {
     struct bridge *bridge;
     struct trader_venue venues[VENUE_COUNT];
     bool live_enabled;
+    bool restored; /* from a backup, and not settled: no live entries, and /ready says so */
     const char *journal_path; /* NULL: none */
 };
 

@@ -87,6 +87,9 @@ static void publish_alarm(struct trader *t)
         snprintf(p.alarm.orders, sizeof p.alarm.orders,
                  "%u bots wait for a person; %llu fills since the start belong to no known order",
                  p.alarm.halted_bots, (unsigned long long)unknown);
+    else if (t->options.restored)
+        snprintf(p.alarm.orders, sizeof p.alarm.orders,
+                 "the database was restored: no live entries until 'tradebot restore --settled'");
     trader_publish(t, &p);
 }
 

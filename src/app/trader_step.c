@@ -56,7 +56,9 @@ static void place(struct trader *t, const struct order *order)
         return;
     }
     if (live && order->purpose == PURPOSE_ENTRY) {
-        const char *reason = live_entry_denied(trader_line_of(t, order->instrument));
+        const char *reason = t->options.restored
+                                 ? "restored_not_settled"
+                                 : live_entry_denied(trader_line_of(t, order->instrument));
         if (reason) {
             log_warn("entry_refused", "order=%llu reason=%s", (unsigned long long)order->id,
                      reason);

@@ -85,6 +85,18 @@ enum err migrate_version(struct sql *db, const struct migration *list, uint32_t 
     return !err && ours ? check_applied(db, list, count, version) : err;
 }
 
+bool migrate_is(const struct migration *m, const char *checksum)
+{
+    char own[CHECKSUM_SIZE];
+    checksum_of(m, own);
+    return strcmp(own, checksum) == 0;
+}
+
+enum err migrate_count_on(struct sql *db)
+{
+    return sql_kind(db) == SQL_SQLITE ? OK : sql_exec(db, count_on);
+}
+
 /* Makes an empty database ours, and refuses one that somebody else filled. */
 static enum err claim(struct sql *db)
 {
@@ -202,7 +214,7 @@ static enum err exec(struct sql *db, const char *text)
 
 static enum err finish(struct sql *db)
 {
-    if (sql_kind(db) != SQL_SQLITE) return sql_exec(db, count_on);
+    if (sql_kind(db) != SQL_SQLITE) return migrate_count_on(db);
     struct sql_statement *rows;
     enum err err = sql_use(db, "PRAGMA foreign_key_check", &rows);
     bool more = false;

@@ -26,6 +26,7 @@
 #ifndef IO_STORE_MIGRATE_H
 #define IO_STORE_MIGRATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -54,5 +55,10 @@ enum err migrate_check(struct sql *db, const struct migration *list, uint32_t co
  * migrate. */
 enum err migrate_version(struct sql *db, const struct migration *list, uint32_t count,
                          uint32_t *version) ERR_MUST_USE;
+/* Whether the checksum is that migration's. */
+bool migrate_is(const struct migration *m, const char *checksum);
+/* Inside a transaction that gave rows ids of its own: ids that the database gives go on behind
+ * them. */
+enum err migrate_count_on(struct sql *db) ERR_MUST_USE;
 
 #endif

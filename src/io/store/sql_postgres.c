@@ -467,7 +467,8 @@ static enum err send_run(struct postgres *p, struct queued how)
     const struct sql_statement *st = &how.st->st;
     for (int i = 0; i < st->value_wanted; i++) {
         const struct sql_value *v = &st->values[i];
-        formats[i] = v->kind == SQL_VALUE_BLOB;
+        /* In binary both are their bytes, by their size; as text libpq would look for a NUL. */
+        formats[i] = v->kind == SQL_VALUE_BLOB || v->kind == SQL_VALUE_TEXT;
         sizes[i] = (int)v->size;
         data[i] = v->kind == SQL_VALUE_NULL ? NULL : v->data;
         if (v->kind != SQL_VALUE_INTEGER) continue;
