@@ -18,7 +18,7 @@
 #include "base/slice.h"
 #include "io/guard/ip_address.h"
 
-#define LIMIT_COUNT_MAX   1000000
+#define LIMIT_COUNT_MAX   100000000
 #define LIMIT_SPAN_MS_MAX 86400000 /* a day */
 #define LIMIT_EXACT_MAX   64
 #define LIMIT_BUCKETS     17 /* sixteen whole ones, and one that has partly expired */
