@@ -133,8 +133,10 @@ def compare(cases, port, tap):
         through = play(port, bytes_of(case))
         ours, theirs = final_statuses(tap.take()), final_statuses(through)
         asked += len(ours)
-        # To an HTTP/0.9 request nginx answers with a body alone.
-        if len(ours) > max(len(theirs), 1 if through else 0):
+        # To an HTTP/0.9 request nginx answers with a body alone; to a client that goes while its one request
+        # is under way it answers nothing, and what we then refuse of it is no second request.
+        given_up = not through and len(ours) == 1 and ours[0] in range(400, 500)
+        if len(ours) > max(len(theirs), 1 if through or given_up else 0):
             bad.append(f"{case['id']}: ours {ours}, nginx {theirs}")
         if any(status >= 500 and status not in (501, 505) for status in ours):
             bad.append(f"{case['id']}: ours {ours}")
