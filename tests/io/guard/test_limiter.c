@@ -368,9 +368,45 @@ static void test_limiter__forgets_keys_that_have_run_out(void **state)
         if (k % 10 == 0) now++;
         assert_true(limiter_take(l, key_number(k), now).accepted);
     }
-    /* 160 ms of 10 keys each live, and what a sixteenth of T has not come to yet */
+    /* 160 ms of 10 keys each live, and what an eighth of T has not come to yet */
     assert_in_range(limiter_counters(l).keys, 1600, 2400);
     limiter_free(l);
+}
+
+static void test_limiter__expecting_a_key_counts_nothing(void **state)
+{
+    (void)state;
+    struct limiter *l = limiter_of(2, 1000, 4);
+    for (uint32_t k = 0; k < 100; k++) limiter_expect(l, key_number(k));
+    assert_int_equal(limiter_counters(l).keys, 0);
+    assert_int_equal(limiter_take(l, key_number(1), 10).remaining, 1);
+    limiter_free(l);
+}
+
+/* Entries move when one before them is forgotten, and must be found where they went. */
+static void test_limiter__keys_that_come_and_go_in_a_full_table_agree_with_the_oracle(void **state)
+{
+    (void)state;
+    enum { KEYS = 60 };
+    static struct limit_oracle o[KEYS];
+    struct prng p;
+    prng_init(&p, 12);
+    for (int round = 0; round < 50; round++) {
+        const struct limit_rule rule = {1 + (uint32_t)prng_below(&p, 12),
+                                        1 + (uint32_t)prng_below(&p, 400)};
+        struct limiter *l = limiter_of(rule.count, rule.span_ms, KEYS);
+        int64_t now = 1000;
+        for (int k = 0; k < KEYS; k++) limit_oracle_init(&o[k], rule);
+        for (int i = 0; i < 5000; i++) {
+            const uint32_t k = (uint32_t)prng_below(&p, KEYS);
+            now += (int64_t)prng_below(&p, 4);
+            if (prng_below(&p, 500) == 0) now += prng_below(&p, 300) * rule.span_ms;
+            const struct limit_answer ours = limiter_take(l, key_number(k), now);
+            const struct limit_answer oracle = limit_oracle_take(&o[k], now);
+            assert_same(&ours, &oracle);
+        }
+        limiter_free(l);
+    }
 }
 
 /* ---- threads ---- */
@@ -430,6 +466,8 @@ int main(void)
         cmocka_unit_test(test_limiter__a_flood_of_keys_evicts_nobody_and_frees_nothing),
         cmocka_unit_test(test_limiter__keys_that_move_out_of_a_shared_counter_stay_within_n),
         cmocka_unit_test(test_limiter__forgets_keys_that_have_run_out),
+        cmocka_unit_test(test_limiter__expecting_a_key_counts_nothing),
+        cmocka_unit_test(test_limiter__keys_that_come_and_go_in_a_full_table_agree_with_the_oracle),
         cmocka_unit_test(test_limiter__threads_together_accept_exactly_n),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
