@@ -66,8 +66,8 @@ static double best_ns(struct limit_rule rule, uint32_t keys, uint32_t ahead)
     return best;
 }
 
-/* One read of a cache line that is in no cache, in huge pages: the least that a check can cost whose
- * key nobody expected. Each line tells where the next one is, so the reads cannot overlap. */
+/* One read of a cache line that is in no cache, in huge pages: the least that a check can cost
+ * whose key nobody expected. Each line tells where the next one is, so the reads cannot overlap. */
 static double line_ns(void)
 {
     enum { LINES = 2 * MANY_KEYS, READS = 1 << 20 };

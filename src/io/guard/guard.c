@@ -93,6 +93,12 @@ void guard_free(struct guard *g)
     free(g);
 }
 
+void guard_expect(const struct guard *g, size_t limit, struct limit_key key)
+{
+    CHECK(limit < g->limits->count);
+    if (!g->shared) limiter_expect(g->limits->local[limit], key);
+}
+
 bool guard_take(struct guard *g, size_t limit, struct limit_key key, struct limit_answer *answer,
                 guard_on_answer on_answer, void *user)
 {

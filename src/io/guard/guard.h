@@ -50,6 +50,8 @@ bool guard_is_local(const struct guard *g);
 /* answer is good during the call. */
 typedef void (*guard_on_answer)(void *user, const struct limit_answer *answer);
 
+/* Asks nothing: guard_take of the key comes soon, see limiter_expect. */
+void guard_expect(const struct guard *g, size_t limit, struct limit_key key);
 /* Asks for one request. True: *answer holds it, and on_answer does not come. False: on_answer comes
  * once, from the loop or inside redis_close. */
 bool guard_take(struct guard *g, size_t limit, struct limit_key key, struct limit_answer *answer,

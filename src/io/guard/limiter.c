@@ -1,5 +1,5 @@
-/* The rate limiter in memory: shards of open addressing, whose entries stand in the table itself, so
- * that a check waits for memory once.
+/* The rate limiter in memory: shards of open addressing, whose entries stand in the table itself,
+ * so that a check waits for memory once.
  *
  * An entry is a log of sub-windows, oldest first; in an exact limit a sub-window is a millisecond.
  * Beside the entries stands a byte for each: the turn (T/8) in which it would have to be forgotten
@@ -510,8 +510,8 @@ static uint8_t turn_of(const struct limiter *l, int64_t at_ms)
     return turn ? turn : 1;
 }
 
-/* What lies further ahead than a living entry's turn is over since long. Being wrong once in a round
- * costs a look, or leaves a dead entry until the next turn. */
+/* What lies further ahead than a living entry's turn is over since long. Being wrong once in a
+ * round costs a look, or leaves a dead entry until the next turn. */
 static bool is_over(const struct shard *s, uint32_t slot)
 {
     const uint8_t turn = s->turns[slot];
@@ -530,8 +530,8 @@ static void hand_work(struct limiter *l, struct shard *s, uint32_t scan)
     if (scan == SCAN_FULL) hand_look(l, s);
 }
 
-/* Looks at what was found: it is forgotten, or gets a later turn. Where another entry has moved into
- * the place meanwhile, that is looked at if it is due too. */
+/* Looks at what was found: it is forgotten, or gets a later turn. Where another entry has moved
+ * into the place meanwhile, that is looked at if it is due too. */
 static void hand_look(struct limiter *l, struct shard *s)
 {
     for (; s->due_count > 0; s->due_count--) {

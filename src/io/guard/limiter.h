@@ -36,8 +36,8 @@ struct limiter_counters {
     uint32_t keys;   /* kept at this moment */
 };
 
-/* keys_max 0: LIMITER_KEYS_MAX. Memory for all keys, and half as many again, is reserved at once and
- * costs pages only where keys were. */
+/* keys_max 0: LIMITER_KEYS_MAX. Memory for all keys, and half as many again, is reserved at once
+ * and costs pages only where keys were. */
 enum err limiter_new(struct limit_rule rule, uint32_t keys_max, struct limiter **out) ERR_MUST_USE;
 void limiter_free(struct limiter *l);
 struct limit_rule limiter_rule(const struct limiter *l);

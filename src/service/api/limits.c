@@ -128,11 +128,14 @@ void limits_take(struct call *call, const struct http_request *request, enum lim
                  limits_next next)
 {
     const struct ip_address address = address_of(call, request);
+    const struct limit_key key = limit_key_address(&address);
+    /* Its memory is on its way while the address is written. */
+    if (class != LIMIT_NONE) guard_expect(call->api->options.guard, class, key);
     ip_address_write(&address, call->address);
     if (class == LIMIT_NONE)
         next(call, request);
     else
-        take(call, request, class, limit_key_address(&address), next);
+        take(call, request, class, key, next);
 }
 
 void limits_take_account(struct call *call, const struct http_request *request, const char *email,
