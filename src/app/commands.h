@@ -7,6 +7,7 @@
 int cmd_audit(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_backtest(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_indicators(int argc, char **argv);
 int cmd_key(int argc, char **argv);
 int cmd_migrate(int argc, char **argv);
