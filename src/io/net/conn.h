@@ -130,9 +130,15 @@ void conn_abort(struct conn *c);
 
 #define LISTENER_REFUSING_MAX 64
 
+/* Whether other listeners of this process take connections of the same port, each on its own loop:
+ * the kernel spreads them (SO_REUSEPORT). The first is bound as one alone is, so that the port of
+ * another program stays refused. */
+enum listener_sharing { LISTENER_ALONE, LISTENER_FIRST, LISTENER_JOINS };
+
 struct listener_options {
-    const char *address;       /* "127.0.0.1", "::1", "0.0.0.0": an address, not a name */
-    uint16_t port;             /* 0: the system picks, see listener_port */
+    const char *address; /* "127.0.0.1", "::1", "0.0.0.0": an address, not a name */
+    uint16_t port;       /* 0: the system picks, see listener_port; not for one that joins */
+    enum listener_sharing sharing;
     uint32_t connection_limit; /* accepted and alive at once */
     /* The same of one address, an IPv6 one by its /64; loopback_limit is for this machine's own,
      * where a proxy may stand for many. 0: no limit of its own. */
@@ -148,8 +154,8 @@ struct listener_options {
     void *user;
 };
 
-/* Binds with SO_REUSEADDR and listens. A used port is ERR_EXISTS: "address 127.0.0.1:8000 is
- * already in use". */
+/* Binds with SO_REUSEADDR and listens. A port that another program, or a listener that does not
+ * share, listens on is ERR_EXISTS: "address 127.0.0.1:8000 is already in use". */
 enum err listener_open(uv_loop_t *loop, const struct listener_options *options,
                        struct listener **out) ERR_MUST_USE;
 void *listener_user(const struct listener *l);

@@ -118,6 +118,7 @@ enum err http_server_open(uv_loop_t *loop, const struct http_server_options *opt
     const struct listener_options listener = {
         .address = options->address,
         .port = options->port,
+        .sharing = options->sharing,
         .connection_limit = s->limits.connection_limit,
         .address_limit = s->limits.address_limit,
         .loopback_limit = s->limits.loopback_limit,

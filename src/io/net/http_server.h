@@ -100,6 +100,7 @@ typedef void (*http_own_answer_handler)(const struct http_own_answer *own,
 struct http_server_options {
     const char *address;
     uint16_t port;                 /* 0: the system picks */
+    enum listener_sharing sharing; /* with other servers of this process */
     const struct tls_context *tls; /* NULL: plain */
     struct http_limits limits;
     const char *headers; /* lines for every answer, each ending in CR LF; NULL: none. Copied. */

@@ -1,6 +1,8 @@
 /* Accepting conns at an address. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -31,6 +33,7 @@ struct listener {
 
 static enum err address_parse(const char *text, uint16_t port, struct sockaddr_storage *out);
 static enum err listen_failed(const struct listener_options *options, int status);
+static int bind_tcp(struct listener *l, const struct sockaddr_storage *address);
 static void on_connection(uv_stream_t *stream, int status);
 static struct origin *origin_take(struct listener *l, struct conn_origin from);
 static void origin_give_back(struct listener *l, struct origin *origin);
@@ -61,14 +64,13 @@ enum err listener_open(uv_loop_t *loop, const struct listener_options *options,
     l->options = *options;
     l->holds = 1;
     l->tcp.data = l;
-    int status = uv_tcp_init(loop, &l->tcp);
+    int status = uv_tcp_init_ex(loop, &l->tcp, address.ss_family);
     if (status) {
         free(l);
         return listen_failed(options, status);
     }
     l->tcp.data = l;
-    /* libuv sets SO_REUSEADDR, and may report a used address only when listening starts. */
-    status = uv_tcp_bind(&l->tcp, (const struct sockaddr *)&address, 0);
+    status = bind_tcp(l, &address);
     if (!status) status = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection);
     int size = sizeof address;
     if (!status) status = uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&address, &size);
@@ -126,6 +128,27 @@ static enum err listen_failed(const struct listener_options *options, int status
                        close, options->port);
     return err_set(ERR_IO, "cannot listen on %s%s%s:%u: %s", open, options->address, close,
                    options->port, uv_strerror(status));
+}
+
+static int share(struct listener *l)
+{
+    const int yes = 1;
+    uv_os_fd_t fd;
+    const int status = uv_fileno((const uv_handle_t *)&l->tcp, &fd);
+    if (status) return status;
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) ? -errno : 0;
+}
+
+/* libuv sets SO_REUSEADDR, and may report a used address only when listening starts. The kernel
+ * lets a socket join those that share by then, so the first one can be bound before it shares: were
+ * it the other way round, it would join a listener of somebody else's that shares too. */
+static int bind_tcp(struct listener *l, const struct sockaddr_storage *address)
+{
+    const enum listener_sharing sharing = l->options.sharing;
+    int status = sharing == LISTENER_JOINS ? share(l) : 0;
+    if (!status) status = uv_tcp_bind(&l->tcp, (const struct sockaddr *)address, 0);
+    if (!status && sharing == LISTENER_FIRST) status = share(l);
+    return status;
 }
 
 static void on_connection(uv_stream_t *stream, int status)

@@ -154,6 +154,71 @@ static void test_listener__used_port_is_named(void **state)
     host_deinit(&h);
 }
 
+struct shared_port {
+    struct listener *listeners[3];
+    unsigned accepted[3];
+};
+
+static void count_accepted(struct listener *l, struct conn *c)
+{
+    ++*(unsigned *)listener_user(l);
+    conn_abort(c);
+}
+
+static enum err open_shared(uv_loop_t *loop, struct shared_port *s, unsigned i,
+                            enum listener_sharing sharing)
+{
+    const struct listener_options listen = {
+        .address = "127.0.0.1",
+        .port = i == 0 ? 0 : listener_port(s->listeners[0]),
+        .sharing = sharing,
+        .connection_limit = 1000,
+        .on_accept = count_accepted,
+        .user = &s->accepted[i],
+    };
+    return listener_open(loop, &listen, &s->listeners[i]);
+}
+
+/* Of 200 connections the chance that one of three gets none is 1e-35. */
+static void test_listener__those_that_share_a_port_all_accept(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 200 };
+    struct shared_port shared = {0};
+    struct host h;
+    host_init(&h, NULL, (struct conn_options){0});
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(open_shared(&h.loop, &shared, i, i == 0 ? LISTENER_FIRST : LISTENER_JOINS),
+                         OK);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        struct raw_peer client;
+        raw_peer_dial(&client, &h.loop, listener_port(shared.listeners[0]));
+        run_until(&h.loop, is_true, &client.is_closed);
+        raw_peer_deinit(&client);
+    }
+    assert_int_equal(shared.accepted[0] + shared.accepted[1] + shared.accepted[2], CLIENTS);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(shared.accepted[i] > 0);
+        listener_close(shared.listeners[i]);
+    }
+    host_deinit(&h);
+}
+
+static void test_listener__a_shared_port_is_refused_to_others(void **state)
+{
+    (void)state;
+    struct shared_port shared = {0};
+    struct host h;
+    host_init(&h, NULL, (struct conn_options){0});
+    assert_int_equal(open_shared(&h.loop, &shared, 0, LISTENER_FIRST), OK);
+    assert_int_equal(open_shared(&h.loop, &shared, 1, LISTENER_JOINS), OK);
+    assert_int_equal(open_shared(&h.loop, &shared, 2, LISTENER_ALONE), ERR_EXISTS);
+    assert_int_equal(open_shared(&h.loop, &shared, 2, LISTENER_FIRST), ERR_EXISTS);
+    listener_close(shared.listeners[0]);
+    listener_close(shared.listeners[1]);
+    host_deinit(&h);
+}
+
 static void test_listener__over_the_limit_closes_unheard(void **state)
 {
     (void)state;
@@ -444,6 +509,8 @@ int main(void)
         cmocka_unit_test(test_conn__refused_port_is_told_with_the_address),
         cmocka_unit_test(test_conn__abort_while_resolving_or_connecting_is_clean),
         cmocka_unit_test(test_listener__used_port_is_named),
+        cmocka_unit_test(test_listener__those_that_share_a_port_all_accept),
+        cmocka_unit_test(test_listener__a_shared_port_is_refused_to_others),
         cmocka_unit_test(test_listener__over_the_limit_closes_unheard),
         cmocka_unit_test(test_conn__reader_that_stops_hits_the_limit_and_shared_bytes_are_released),
         cmocka_unit_test(test_conn__close_flushes_what_waits_for_a_slow_reader),
