@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "base/check.h"
+#include "io/redis/redis.h"
 #include "service/api/query.h"
 #include "service/api/route.h"
 
@@ -41,9 +42,57 @@ static void on_request(const struct http_request *request, struct http_reply *re
 static void on_own_answer(const struct http_own_answer *own, struct http_reply *reply);
 static void on_timer(uv_timer_t *timer);
 
-static void on_timer_closed(uv_handle_t *timer)
+static void on_handle_closed(uv_handle_t *handle)
 {
-    free(timer);
+    free(handle);
+}
+
+static void tell_redis(struct tally *t, const struct redis *redis)
+{
+    const struct redis_counters c = redis_counters(redis);
+    tally_set(t, TALLY_REDIS_DOWN, redis_state(redis) != BREAKER_CLOSED);
+    tally_set(t, TALLY_REDIS_SENT, c.sent);
+    tally_set(t, TALLY_REDIS_TIMED_OUT, c.timed_out);
+    tally_set(t, TALLY_REDIS_CONNECTED, c.connected);
+}
+
+void api_tell_tally(struct api *a)
+{
+    const struct http_server_counters c = http_server_counters(a->server);
+    struct tally *t = a->tally;
+    tally_set(t, TALLY_REFUSALS, c.refusals);
+    tally_set(t, TALLY_CONNECTIONS, c.connections);
+    tally_set(t, TALLY_CONNECTIONS_REFUSED, c.connections_refused);
+    tally_set(t, TALLY_STALLS, c.loop_stalls);
+    tally_set(t, TALLY_LONGEST_MS, c.loop_longest_ms);
+    tally_set(t, TALLY_CALLS_WAITING, a->call_count);
+    tally_set(t, TALLY_PUBLICATIONS, a->board.publications);
+    tally_set(t, TALLY_DEGRADED, guard_counters(a->options.guard).degraded);
+    if (a->options.redis) tell_redis(t, a->options.redis);
+}
+
+static void on_turn_end(uv_prepare_t *prepare)
+{
+    api_tell_tally(prepare->data);
+}
+
+static void open_handles(struct api *a)
+{
+    a->timer = calloc(1, sizeof *a->timer);
+    a->turn_end = calloc(1, sizeof *a->turn_end);
+    CHECK(a->timer && uv_timer_init(a->loop, a->timer) == 0);
+    CHECK(a->turn_end && uv_prepare_init(a->loop, a->turn_end) == 0);
+    a->timer->data = a->turn_end->data = a;
+    uv_prepare_start(a->turn_end, on_turn_end);
+    uv_unref((uv_handle_t *)a->turn_end); /* it keeps no loop alive */
+}
+
+static void open_tally(struct api *a)
+{
+    a->only.count = 1;
+    a->tallies = a->options.tallies ? a->options.tallies : &a->only;
+    CHECK(a->options.thread < a->tallies->count);
+    a->tally = &a->tallies->items[a->options.thread];
 }
 
 enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api **out)
@@ -53,6 +102,7 @@ enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api
     a->options = *options;
     if (!a->options.book_wait_ms) a->options.book_wait_ms = BOOK_WAIT_MS;
     if (!a->options.account_wait_ms) a->options.account_wait_ms = ACCOUNT_WAIT_MS;
+    open_tally(a);
     a->loop = loop;
     a->start_ms = api_monotonic_ms();
     CHECK(getrandom(&a->request_seed, sizeof a->request_seed, 0) == sizeof a->request_seed);
@@ -63,6 +113,7 @@ enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api
     const struct http_server_options server = {
         .address = options->address,
         .port = options->port,
+        .sharing = options->sharing,
         .limits = {.body_limit = BODY_LIMIT},
         .headers = security_headers,
         .full_type = "application/problem+json",
@@ -73,9 +124,7 @@ enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api
     };
     err = http_server_open(loop, &server, &a->server);
     if (err) goto failed;
-    a->timer = calloc(1, sizeof *a->timer);
-    CHECK(a->timer && uv_timer_init(loop, a->timer) == 0);
-    a->timer->data = a;
+    open_handles(a);
     *out = a;
     return OK;
 failed:
@@ -93,7 +142,8 @@ uint16_t api_port(const struct api *a)
 
 void api_quiet(struct api *a)
 {
-    if (!a) return;
+    if (!a || !a->server) return;
+    uv_prepare_stop(a->turn_end);
     http_server_close(a->server);
     a->server = NULL;
 }
@@ -103,7 +153,8 @@ void api_close(struct api *a)
     if (!a) return;
     api_quiet(a);
     while (a->calls) call_problem(a->calls, PROBLEM_STOPPING);
-    uv_close((uv_handle_t *)a->timer, on_timer_closed);
+    uv_close((uv_handle_t *)a->timer, on_handle_closed);
+    uv_close((uv_handle_t *)a->turn_end, on_handle_closed);
     kept_close(&a->kept);
     store_reader_close(a->reader);
     board_deinit(&a->board);

@@ -1,9 +1,12 @@
 /* What people and programs talk to: HTTP routes under /api/v1, health, metrics, and one live page.
  *
- * One loop, one thread (the web thread). Reads come from the board (what the trade thread
+ * One loop, one thread (a web thread). Reads come from the board (what the trade thread
  * publishes) and from a store connection of its own that cannot write; every change goes through
  * the desk, those of accounts through the account desk, and is answered only when it is durable.
  * Who is answered stands in access.h; what belongs to somebody is there for nobody else.
+ *
+ * Each web thread has an API of its own, and they listen on one port. What one of them tells of the
+ * server (/metrics, /ready) is told of all: see tally.h.
  *
  * Order of closing: api_quiet, after which nobody is heard; then the guard must have no questions
  * waiting and the account desk no calls, and the desk must answer no more; then api_close. Requests
@@ -19,16 +22,19 @@
 #include "base/err.h"
 #include "io/guard/client_address.h"
 #include "io/guard/guard.h"
+#include "io/net/conn.h"
 #include "service/account/accounts.h"
 #include "service/api/desk.h"
 #include "service/api/problem.h"
 #include "service/api/publication.h"
+#include "service/api/tally.h"
 
 struct api;
 
 struct api_options {
     const char *address;
-    uint16_t port;          /* 0: the system picks, see api_port */
+    uint16_t port; /* 0: the system picks, see api_port */
+    enum listener_sharing sharing;
     const char *store_path; /* opened before by the writing side */
     struct desk desk;
     struct guard *guard;                   /* counts requests by enum limit_class; on the loop */
@@ -41,8 +47,12 @@ struct api_options {
     bool demo;
     enum language language;                       /* where Accept-Language names none of ours */
     const _Atomic uint64_t *publications_dropped; /* for /metrics; NULL: not told */
-    uint32_t book_wait_ms;                        /* for a market's first book; 0: 5000 */
-    uint32_t account_wait_ms;                     /* for the account desk; 0: 12000 */
+    /* Of all web threads, and which of them this one is; NULL: there is no other. Must stay until
+     * the last of them is closed. */
+    struct tallies *tallies;
+    uint32_t thread;
+    uint32_t book_wait_ms;    /* for a market's first book; 0: 5000 */
+    uint32_t account_wait_ms; /* for the account desk; 0: 12000 */
 };
 
 /* options are copied; the texts must stay. */

@@ -110,7 +110,7 @@ static void answer_with(struct call *call, const struct http_response *response,
     rate_headers(call, &rate);
     memcpy(id, call->id, sizeof id);
     memcpy(cookie, call->cookie, sizeof cookie);
-    call->api->answers[response->status / 100]++;
+    tally_add(&call->api->tally->answers[response->status / 100]);
     call->body = (struct buffer){0};
     call_free(call);
     struct http_header headers[HEADERS_MAX] = {{SLICE("X-Request-Id"), slice_of(id)},

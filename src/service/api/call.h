@@ -32,7 +32,9 @@ struct route;
 struct api {
     struct api_options options;
     uv_loop_t *loop;
-    uv_timer_t *timer; /* deadlines of waiting calls; freed when its handle has closed */
+    /* Freed when they have closed: deadlines of waiting calls; tells the tally. */
+    uv_timer_t *timer;
+    uv_prepare_t *turn_end;
     struct http_server *server;
     struct store_reader *reader;
     struct board board;
@@ -40,8 +42,9 @@ struct api {
     struct call *calls; /* all that are not answered */
     uint32_t call_count;
     uint64_t request_seed, request_count;
-    uint64_t answers[6]; /* by first digit of the status */
-    uint64_t limited[LIMIT_CLASS_COUNT];
+    struct tallies only; /* where the options name none */
+    struct tallies *tallies;
+    struct tally *tally; /* this thread's */
     int64_t start_ms;
 };
 
@@ -117,6 +120,9 @@ bool call_ask(struct call *call, struct desk_request *request);
  * are set, or in on_late when wait_ms pass before. */
 void call_wait(struct call *call, uint32_t wait_ms, void (*on_news)(struct call *call),
                void (*on_late)(struct call *call));
+
+/* Brings this thread's tally up to date, which happens at the end of each turn of the loop. */
+void api_tell_tally(struct api *api);
 
 /* Milliseconds: the wall's clock, and one that never goes back. */
 int64_t api_now_ms(void);

@@ -88,7 +88,7 @@ static void go_on(struct call *call, const struct http_request *request, enum li
         next(call, request);
         return;
     }
-    call->api->limited[class]++;
+    tally_add(&call->api->tally->limited[class]);
     call_problem(call, PROBLEM_RATE_LIMITED);
 }
 

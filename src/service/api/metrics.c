@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/redis/redis.h"
 #include "service/api/route.h"
 
 static void head(struct buffer *out, const char *name, const char *type, const char *help)
@@ -102,24 +101,34 @@ static void venues(struct buffer *out, const struct board *board)
              "Unix time before which the venue takes nothing from us; 0: no ban.", banned_until_of);
 }
 
-static void http(struct buffer *out, const struct api *api)
+static void connections(struct buffer *out, const struct tallies *t)
 {
-    const struct http_server_counters c = http_server_counters(api->server);
+    single(out, "http_refusals_total", "counter", "Requests refused before their route.",
+           tallies_sum(t, TALLY_REFUSALS));
+    single(out, "http_connections", "gauge", "Open HTTP connections.",
+           tallies_sum(t, TALLY_CONNECTIONS));
+    single(out, "http_connections_refused_total", "counter", "Connections over the limit.",
+           tallies_sum(t, TALLY_CONNECTIONS_REFUSED));
+    single(out, "loop_stall_over_20ms_total", "counter",
+           "Turns of the web threads' loops that took longer than 20 ms.",
+           tallies_sum(t, TALLY_STALLS));
+    single(out, "loop_longest_ms", "gauge", "The longest turn of those loops since the start.",
+           tallies_most(t, TALLY_LONGEST_MS));
+    single(out, "http_calls_waiting", "gauge", "Requests that wait for their answer.",
+           tallies_sum(t, TALLY_CALLS_WAITING));
+}
+
+static void http(struct buffer *out, const struct tallies *t)
+{
     head(out, "http_requests_total", "counter", "Requests answered by their routes.");
     for (unsigned digit = 2; digit <= 5; digit++)
         buffer_printf(out, "tradebot_http_requests_total{status=\"%uxx\"} %llu\n", digit,
-                      (unsigned long long)api->answers[digit]);
-    single(out, "http_refusals_total", "counter", "Requests refused before their route.",
-           c.refusals);
-    single(out, "http_connections", "gauge", "Open HTTP connections.", c.connections);
-    single(out, "http_connections_refused_total", "counter", "Connections over the limit.",
-           c.connections_refused);
-    single(out, "loop_stall_over_20ms_total", "counter",
-           "Turns of the web thread's loop that took longer than 20 ms.", c.loop_stalls);
-    single(out, "loop_longest_ms", "gauge", "The longest turn of that loop since the start.",
-           c.loop_longest_ms);
-    single(out, "http_calls_waiting", "gauge", "Requests that wait for their answer.",
-           api->call_count);
+                      (unsigned long long)tallies_answers(t, digit));
+    head(out, "web_thread_requests_total", "counter", "The same by the web thread that answered.");
+    for (uint32_t i = 0; i < t->count; i++)
+        buffer_printf(out, "tradebot_web_thread_requests_total{thread=\"%u\"} %llu\n", i,
+                      (unsigned long long)tally_requests(&t->items[i]));
+    connections(out, t);
 }
 
 static void process(struct buffer *out, const struct api *api)
@@ -136,32 +145,32 @@ static void process(struct buffer *out, const struct api *api)
     single(out, "resident_memory_bytes", "gauge", "Resident memory of the process.", resident);
 }
 
-static void limits(struct buffer *out, const struct api *api)
+static void limits(struct buffer *out, const struct tallies *t, bool with_redis)
 {
-    const struct guard_counters guard = guard_counters(api->options.guard);
-    const struct redis *redis = api->options.redis;
     head(out, "rate_limited_total", "counter", "Requests answered 429.");
     for (unsigned i = 0; i < LIMIT_CLASS_COUNT; i++)
         buffer_printf(out, "tradebot_rate_limited_total{limit=\"%s\"} %llu\n", limit_names[i],
-                      (unsigned long long)api->limited[i]);
-    if (!redis) return;
-    const struct redis_counters c = redis_counters(redis);
-    single(out, "redis_up", "gauge", "1 while Redis is connected and answers.",
-           redis_state(redis) == BREAKER_CLOSED);
-    single(out, "redis_commands_total", "counter", "Commands sent to Redis.", c.sent);
+                      (unsigned long long)tallies_limited(t, (enum limit_class)i));
+    if (!with_redis) return;
+    single(out, "redis_up", "gauge", "1 while Redis is connected and answers every web thread.",
+           tallies_sum(t, TALLY_REDIS_DOWN) == 0);
+    single(out, "redis_commands_total", "counter", "Commands sent to Redis.",
+           tallies_sum(t, TALLY_REDIS_SENT));
     single(out, "redis_timeouts_total", "counter", "Commands that Redis did not answer in time.",
-           c.timed_out);
-    single(out, "redis_connects_total", "counter", "Times that the connection came up.",
-           c.connected);
+           tallies_sum(t, TALLY_REDIS_TIMED_OUT));
+    single(out, "redis_connects_total", "counter", "Times that a connection came up.",
+           tallies_sum(t, TALLY_REDIS_CONNECTED));
     single(out, "rate_limits_degraded_total", "counter",
-           "Requests counted in memory, by a share, because Redis did not answer.", guard.degraded);
+           "Requests counted in memory, by a share, because Redis did not answer.",
+           tallies_sum(t, TALLY_DEGRADED));
 }
 
 void metrics_get(struct call *call, const struct http_request *request)
 {
-    const struct api *api = call->api;
+    struct api *api = call->api;
     struct buffer *out = &call->body;
     (void)request;
+    api_tell_tally(api);
     process(out, api);
     engine(out, &api->board.engine);
     venues(out, &api->board);
@@ -170,13 +179,14 @@ void metrics_get(struct call *call, const struct http_request *request)
            api->board.alarm.halted_bots);
     single(out, "store_writable", "gauge", "0 while the store does not take every write.",
            !*api->board.alarm.store);
-    single(out, "publications_total", "counter", "News taken from the trade thread.",
-           api->board.publications);
+    single(out, "publications_total", "counter",
+           "News taken from the trade thread, by each web thread.",
+           tallies_sum(api->tallies, TALLY_PUBLICATIONS));
     if (api->options.publications_dropped)
         single(out, "publications_dropped_total", "counter",
-               "Market news dropped because the web thread was behind.",
+               "Market news dropped because a web thread was behind.",
                atomic_load_explicit(api->options.publications_dropped, memory_order_relaxed));
-    http(out, api);
-    limits(out, api);
+    http(out, api->tallies);
+    limits(out, api->tallies, api->options.redis != NULL);
     call_send_as(call, 200, "text/plain; version=0.0.4; charset=utf-8");
 }

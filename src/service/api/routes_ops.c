@@ -1,7 +1,6 @@
 /* What operators and the page itself ask. */
 #include <stdio.h>
 
-#include "io/redis/redis.h"
 #include "service/api/route.h"
 
 /* The trade thread tells its counters every second; silent for so long it is stuck. */
@@ -66,9 +65,9 @@ void ops_ready(struct call *call, const struct http_request *request)
     part(&parts, "store", store, reads ? alarm->store : "the database does not answer");
     part(&parts, "engine", engine, "the trade thread is silent");
     part(&parts, "orders", !*alarm->orders, alarm->orders);
-    const struct redis *redis = call->api->options.redis;
-    const bool shared = !redis || redis_state(redis) == BREAKER_CLOSED;
-    if (redis)
+    api_tell_tally(call->api);
+    const bool shared = tallies_sum(call->api->tallies, TALLY_REDIS_DOWN) == 0;
+    if (call->api->options.redis)
         part(&parts, "redis", shared, "Redis does not answer: rate limits are counted here alone");
     const bool whole = venue_parts(&parts, board) && shared && !*alarm->orders;
     writer_close(&parts, '}');
