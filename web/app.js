@@ -29,7 +29,10 @@ const WORDS = {
     claim: "İlk hesabı oluştur", leave: "Çıkış yap", email: "E-posta", password: "Parola",
     totp: "Uygulamanızdaki kod ya da bir kurtarma kodu", setup_token: "Sunucunun başlarken yazdığı kurulum anahtarı",
     remember: "Bu tarayıcıda 30 gün hatırla", login: "Giriş yap", register: "Hesap oluştur",
-    to_login: "Hesabım var", to_register: "Hesabım yok",
+    to_login: "Hesabım var", to_register: "Hesabım yok", forgot: "Parolamı unuttum", new_password: "Yeni parola",
+    ask_reset: "Bağlantı gönder", reset: "Yeni parolayı kaydet", back: "Girişe dön",
+    reset_sent: "Bu adresin bir hesabı varsa, yeni parola için bir bağlantı yola çıktı.",
+    reset_done: "Parolanız değişti, açık oturumlar kapandı. Yeni parolayla girin.",
     states: { stopped: "durdu", starting: "başlıyor", running: "çalışıyor", paused: "beklemede", stopping: "duruyor",
       live: "canlı", down: "kapalı", dialing: "bağlanıyor", syncing: "eşitleniyor", stale: "bayat" },
     verdicts: { hold: "tut", no_entry: "girme", enter: "gir", exit: "çık" },
@@ -66,7 +69,10 @@ const WORDS = {
     claim: "Make the first account", leave: "Log out", email: "E-mail", password: "Password",
     totp: "Code of your authenticator, or a recovery code", setup_token: "Set-up token that the server wrote when it started",
     remember: "Remember me here for 30 days", login: "Log in", register: "Create an account",
-    to_login: "I have an account", to_register: "I have no account",
+    to_login: "I have an account", to_register: "I have no account", forgot: "I forgot my password",
+    new_password: "New password", ask_reset: "Send me a link", reset: "Save the new password", back: "Back to the login",
+    reset_sent: "If this address has an account, a link for a new password is on its way.",
+    reset_done: "Your password has changed, and open sessions have ended. Log in with the new one.",
     states: { stopped: "stopped", starting: "starting", running: "running", paused: "paused", stopping: "stopping",
       live: "live", down: "down", dialing: "dialing", syncing: "syncing", stale: "stale" },
     verdicts: { hold: "hold", no_entry: "no entry", enter: "enter", exit: "exit" },
@@ -589,18 +595,49 @@ async function steer(id, what, does) {
 
 // ---- the way in
 
-const entry = { mode: "", totp: false, setup: false };
+// mode: "login", "register", "forgot" (asks for a letter) or "reset" (came by the letter's link, with token)
+const entry = { mode: "", totp: false, setup: false, token: "" };
+const ENTRY_WORDS = { login: ["login", "to_register"], register: ["register", "to_login"], forgot: ["ask_reset", "back"],
+  reset: ["reset", "back"] };
+
+// What is hidden must not be asked for either.
+function offer(id, offered) {
+  $(id).hidden = !offered;
+  $(id).querySelector("input").disabled = !offered;
+}
 
 function drawEntry() {
-  const login = entry.mode === "login";
-  $("entry").hidden = !entry.mode;
-  document.body.classList.toggle("outside", !!entry.mode);
-  $("entry-title").textContent = $("entry-do").textContent = login ? words.login : words.register;
-  $("entry-other").textContent = login ? words.to_register : words.to_login;
+  const mode = entry.mode, login = mode === "login";
+  const [does, other] = ENTRY_WORDS[mode] || ENTRY_WORDS.login;
+  $("entry").hidden = !mode;
+  document.body.classList.toggle("outside", !!mode);
+  $("entry-title").textContent = $("entry-do").textContent = words[does];
+  $("entry-other").textContent = words[other];
+  $("entry-password-name").textContent = mode === "reset" ? words.new_password : words.password;
   $("entry").elements.password.autocomplete = login ? "current-password" : "new-password";
-  $("entry-totp").hidden = !login || !entry.totp;
-  $("entry-setup").hidden = login || !entry.setup;
-  $("entry-remember").hidden = !login;
+  offer("entry-email", mode !== "reset");
+  offer("entry-password", mode !== "forgot");
+  offer("entry-totp", login && entry.totp);
+  offer("entry-setup", mode === "register" && entry.setup);
+  offer("entry-remember", login);
+  $("entry-forgot").hidden = !login;
+}
+
+// From one form to another, which says text.
+function turnEntry(mode, text = "") {
+  entry.mode = mode;
+  $("entry-said").textContent = text;
+  $("entry").elements.password.value = "";
+  drawEntry();
+}
+
+// The link of a letter. Its token leaves the address at once, so that no history keeps it.
+function readLink() {
+  const link = location.hash.match(/^#\/reset-password\/([^/]+)$/);
+  if (!link) return;
+  entry.token = link[1];
+  history.replaceState(null, "", location.pathname);
+  turnEntry("reset");
 }
 
 function showEntry(mode) {
@@ -619,21 +656,35 @@ function forget() {
   draw();
 }
 
+async function comeIn(fields) {
+  const who = { email: fields.email.value, password: fields.password.value };
+  if (entry.mode === "register") {
+    await send("/api/v1/auth/register", { ...who, setup_token: entry.setup ? fields.setup_token.value : null });
+    entry.mode = "login";
+  }
+  await send("/api/v1/auth/login", { ...who, remember_me: fields.remember_me.checked, totp: entry.totp ? fields.totp.value : null });
+  entry.totp = entry.setup = false;
+  view.version = null;
+  showEntry("");
+  hurry();
+}
+
 async function submitEntry() {
   const fields = $("entry").elements, said = $("entry-said");
-  const who = { email: fields.email.value, password: fields.password.value };
   said.textContent = "";
   $("entry-do").disabled = true;
   try {
-    if (entry.mode === "register") {
-      await send("/api/v1/auth/register", { ...who, setup_token: entry.setup ? fields.setup_token.value : null });
-      entry.mode = "login";
+    if (entry.mode === "forgot") {
+      await send("/api/v1/auth/forgot-password", { email: fields.email.value });
+      turnEntry("login", words.reset_sent);
+    } else if (entry.mode === "reset") {
+      await send("/api/v1/auth/reset-password", { token: entry.token, new_password: fields.password.value });
+      entry.token = "";
+      forget();
+      turnEntry("login", words.reset_done);
+    } else {
+      await comeIn(fields);
     }
-    await send("/api/v1/auth/login", { ...who, remember_me: fields.remember_me.checked, totp: entry.totp ? fields.totp.value : null });
-    entry.totp = entry.setup = false;
-    view.version = null;
-    showEntry("");
-    hurry();
   } catch (error) {
     entry.totp = entry.totp || error.code === "totp_required";
     entry.setup = entry.setup || error.code === "setup_token_wanted";
@@ -665,11 +716,9 @@ function isOutside(error) {
 }
 
 $("entry").addEventListener("submit", (event) => { event.preventDefault(); submitEntry(); });
-$("entry-other").addEventListener("click", () => {
-  entry.mode = entry.mode === "login" ? "register" : "login";
-  $("entry-said").textContent = "";
-  drawEntry();
-});
+$("entry-other").addEventListener("click", () => turnEntry(entry.mode === "login" ? "register" : "login"));
+$("entry-forgot").addEventListener("click", () => turnEntry("forgot"));
+window.addEventListener("hashchange", readLink);
 $("claim").addEventListener("click", () => showEntry("register"));
 $("leave").addEventListener("click", leave);
 
@@ -737,4 +786,5 @@ for (const element of document.querySelectorAll(".languages button"))
 document.addEventListener("visibilitychange", () => { if (!document.hidden) hurry(); });
 window.addEventListener("resize", () => requestAnimationFrame(() => drawChart(view.bots.find((one) => one.id === view.selected))));
 speak(language);
+readLink();
 turn();

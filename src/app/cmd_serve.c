@@ -13,6 +13,7 @@
 #include "app/data_folder.h"
 #include "app/demo.h"
 #include "app/gate.h"
+#include "app/letters.h"
 #include "app/office.h"
 #include "app/options.h"
 #include "app/process_guard.h"
@@ -41,6 +42,7 @@ struct server {
     struct config config;
     bool demo;
     const char *journal_path;
+    char origin[ADDRESS_HOST_SIZE + 32]; /* where it listens */
     char store_url[2 * CONFIG_TEXT_SIZE];
     char rest_urls[VENUE_COUNT][CONFIG_TEXT_SIZE];
     uv_loop_t loop;
@@ -49,6 +51,7 @@ struct server {
     struct store *store;
     struct sim_thread *sim;
     struct trader *trader;
+    struct letters *letters;
     struct office *office;
     struct gate *gate;
     struct api *api;
@@ -124,6 +127,7 @@ static enum err open_api(struct server *s)
         .guard = gate_guard(s->gate),
         .proxies = &s->config.proxies,
         .redis = gate_redis(s->gate),
+        .mailer = letters_mailer(s->letters),
         .accounts = office_accounts(s->office),
         .account_desk = office_desk(s->office),
         .version = TRADEBOT_VERSION,
@@ -161,10 +165,16 @@ static enum err open_loop(struct server *s)
 static void print_ready(void *user)
 {
     const struct server *s = user;
-    const bool v6 = strchr(s->config.host, ':') != NULL;
-    printf("ready http://%s%s%s:%u\n", v6 ? "[" : "", s->config.host, v6 ? "]" : "",
-           api_port(s->api));
+    printf("ready %s\n", s->origin);
     fflush(stdout);
+}
+
+static void tell_origin(struct server *s)
+{
+    const bool v6 = strchr(s->config.host, ':') != NULL;
+    snprintf(s->origin, sizeof s->origin, "http://%s%s%s:%u", v6 ? "[" : "", s->config.host,
+             v6 ? "]" : "", api_port(s->api));
+    letters_set_origin(s->letters, s->origin);
 }
 
 /* Takes down what is up, in the order that lets nothing talk to what is gone. */
@@ -177,6 +187,7 @@ static enum err close_all(struct server *s)
     api_close(s->api);
     gate_close(s->gate);
     office_close(s->office);
+    letters_close(s->letters);
     sim_thread_stop(s->sim);
     bridge_close_web(&s->bridge.ends[0]);
     uv_close((uv_handle_t *)&s->interrupt, NULL);
@@ -190,10 +201,14 @@ static enum err close_all(struct server *s)
 
 static enum err start_office(struct server *s)
 {
-    const char *rest_urls[VENUE_COUNT];
-    for (unsigned i = 0; i < VENUE_COUNT; i++) rest_urls[i] = s->rest_urls[i];
-    return office_start(s->office, &s->loop, trader_store_thread(s->trader), s->store_url,
-                        rest_urls);
+    struct office_surroundings around = {
+        .loop = &s->loop,
+        .store = trader_store_thread(s->trader),
+        .store_url = s->store_url,
+        .letters = s->letters,
+    };
+    for (unsigned i = 0; i < VENUE_COUNT; i++) around.rest_urls[i] = s->rest_urls[i];
+    return office_start(s->office, &around);
 }
 
 static int serve(struct server *s, const struct options *usage)
@@ -207,6 +222,7 @@ static int serve(struct server *s, const struct options *usage)
                                s->store_url, sizeof s->store_url, &s->store);
     if (!err) err = office_open(&s->config, s->store, !s->demo, &s->office);
     if (!err) err = open_trader(s);
+    if (!err) err = letters_open(&s->config, &s->letters);
     if (!err) err = start_office(s);
     if (!err) err = gate_open(&s->config, &s->loop, &s->gate);
     if (!err) err = open_api(s);
@@ -215,6 +231,7 @@ static int serve(struct server *s, const struct options *usage)
         if (close_all(s) != OK) log_warn("stop_failed", "cause=%s", err_text());
         return status;
     }
+    tell_origin(s);
     if (s->demo)
         demo_start(bridge_desk(&s->bridge.ends[0]), office_accounts(s->office),
                    office_desk(s->office), s->store_url, print_ready, s);
@@ -241,6 +258,7 @@ static enum err configure(struct server *s, const struct arguments *a)
         err = config_set(&s->config, keys[i], a->values[i]);
         if (err) err = err_note(err, "given by --%s", flags[i].name);
     }
+    if (!err) err = config_check(&s->config);
     s->demo = a->values[FLAG_DEMO] != NULL;
     s->journal_path = a->values[FLAG_JOURNAL];
     return err;

@@ -109,6 +109,26 @@ static enum err parse_redis(const struct setting *s, struct config *c, const cha
     return parse_text(s, c, value);
 }
 
+static enum err parse_mail(const struct setting *s, struct config *c, const char *value)
+{
+    c->has_mail = *value != '\0';
+    if (!c->has_mail) return OK;
+    return mail_server_parse(value, &c->mail) ? bad(s, value, err_text()) : OK;
+}
+
+/* Links in letters begin with it, and a link must not carry a reset's token in the clear. */
+static enum err parse_origin(const struct setting *s, struct config *c, const char *value)
+{
+    struct url url;
+    const enum err err = parse_url(s, c, value);
+    if (err || !*value) return err;
+    if (url_parse(value, &url) != OK || url.websocket || strcmp(url.path, "/") != 0)
+        return bad(s, value, "must be https://HOST[:PORT], without a path");
+    const size_t size = strlen(c->url);
+    if (c->url[size - 1] == '/') c->url[size - 1] = '\0';
+    return OK;
+}
+
 static enum err parse_locale(const struct setting *s, struct config *c, const char *value)
 {
     c->locale = strcmp(value, "en") == 0 ? LOCALE_EN : LOCALE_TR;
@@ -144,6 +164,12 @@ static const struct setting settings[] = {
      parse_proxies},
     {"REDIS_URL", "", "redis://[user:password@]host[:port][/n] or unix:PATH; else memory",
      parse_redis, FIELD(redis_url), true},
+    {"SMTP_URL", "",
+     "smtp[s]://[user:password@]host[:port][?from=ADDRESS&ca=FILE]; else no mail is sent",
+     parse_mail, .secret = true},
+    {"TRADEBOT_URL", "",
+     "where people reach the page, for links in letters; else http:// and the listen address",
+     parse_origin, FIELD(url)},
     {"RATE_LIMIT_DEFAULT", "600/60s",
      "requests of one address: never more in any span of that time (ms, s, m, h)", parse_limit,
      FIELD(limits[LIMIT_DEFAULT])},
@@ -271,6 +297,20 @@ static enum err check_sim(const struct config *c)
     if ((*c->sim_api_key != '\0') != (*c->sim_secret != '\0'))
         return err_set(ERR_INVALID, "SIM_API_KEY and SIM_SECRET belong together");
     return OK;
+}
+
+/* An address to listen on need not be one that a reader of the letter can reach. */
+static enum err check_mail(const struct config *c)
+{
+    if (!c->has_mail || *c->url || url_host_is_loopback(c->host)) return OK;
+    return err_set(ERR_INVALID,
+                   "SMTP_URL: links in letters need TRADEBOT_URL, the address under which people "
+                   "reach the page, as https://bot.example.com");
+}
+
+enum err config_check(const struct config *c)
+{
+    return check_mail(c);
 }
 
 enum err config_load(struct config *c)

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "io/guard/client_address.h"
+#include "io/mail/mail_server.h"
 #include "service/account/accounts.h"
 #include "service/api/limits.h"
 
@@ -30,6 +31,10 @@ struct config {
     struct trusted_proxies proxies;
     struct limit_rule limits[LIMIT_CLASS_COUNT];
     char redis_url[CONFIG_TEXT_SIZE]; /* "": counters are kept in memory */
+    bool has_mail;
+    struct mail_server mail;
+    /* Where people reach the page, without a slash at its end; "": where it listens. */
+    char url[CONFIG_TEXT_SIZE];
     bool live_trading;
     enum locale locale;
     enum log_level log_level;
@@ -45,6 +50,8 @@ struct config {
 enum err config_load(struct config *c) ERR_MUST_USE;
 /* One value by its environment name, as flags do. */
 enum err config_set(struct config *c, const char *key, const char *value) ERR_MUST_USE;
+/* What no setting tells alone, for who listens: call it when the flags are in. ERR_INVALID. */
+enum err config_check(const struct config *c) ERR_MUST_USE;
 /* Prints the settings as lines of help: name, meaning, default. */
 void config_help(void);
 

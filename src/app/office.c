@@ -28,7 +28,7 @@ struct office {
 
     uv_loop_t *loop;
     uv_async_t wake;
-    uv_timer_t tick;
+    uv_timer_t tick, broom;
     unsigned handles_left; /* that are open */
 
     struct store_thread *store;
@@ -36,6 +36,10 @@ struct office {
     struct account_change *changes[CHANGES_MAX]; /* pushed and not acked, in order */
     uint32_t change_first, change_count;
 
+    struct account_change sweep; /* first asked of: see office_of_sweep */
+    bool sweeps;                 /* it is under way */
+
+    struct letters *letters;
     struct key_probes *probes;
     struct store_pool *readers;
     struct store_pool_client *reader;
@@ -175,11 +179,45 @@ static void on_tick(uv_timer_t *timer)
     o->asks = store_pool_submit(o->reader, &o->news) == OK;
 }
 
+/* ---- rows whose time is over ---- */
+
+static struct office *office_of_sweep(struct account_change *change)
+{
+    return (struct office *)((char *)change - offsetof(struct office, sweep));
+}
+
+/* On the store's thread. */
+static enum err run_sweep(struct sql *db, struct account_change *change)
+{
+    (void)change;
+    return account_store_sweep(db, now_ms());
+}
+
+static void on_swept(struct account_change *change, enum err err)
+{
+    office_of_sweep(change)->sweeps = false;
+    if (err) log_warn("account_sweep_failed", "err=%d", (int)err);
+}
+
+/* What finds no room waits for the next time. */
+static void on_broom(uv_timer_t *timer)
+{
+    struct office *o = timer->data;
+    if (o->sweeps) return;
+    o->sweep = (struct account_change){.run = run_sweep, .on_done = on_swept};
+    o->sweeps = change(o, &o->sweep);
+}
+
 /* ---- running ---- */
 
 static bool probe(void *self, struct account_probe *probe)
 {
     return key_probes_ask(((struct office *)self)->probes, probe);
+}
+
+static void send_reset(void *self, const char *email, const char *locale, const char *token)
+{
+    letters_send_reset(((struct office *)self)->letters, email, locale, token);
 }
 
 static void on_wake(uv_async_t *handle)
@@ -199,29 +237,36 @@ static enum err open_handles(struct office *o, uv_loop_t *loop)
 {
     int code = uv_async_init(loop, &o->wake, on_wake);
     if (!code) code = uv_timer_init(loop, &o->tick);
+    if (!code) code = uv_timer_init(loop, &o->broom);
     if (code) return err_set(ERR_IO, "cannot make the office's handles: %s", uv_strerror(code));
     o->loop = loop;
-    o->wake.data = o->tick.data = o;
-    o->handles_left = 2;
+    o->wake.data = o->tick.data = o->broom.data = o;
+    o->handles_left = 3;
     return OK;
 }
 
-enum err office_start(struct office *o, uv_loop_t *loop, struct store_thread *store,
-                      const char *store_url, const char *const rest_urls[VENUE_COUNT])
+enum err office_start(struct office *o, const struct office_surroundings *around)
 {
-    const struct account_port port = {.self = o, .change = change, .probe = probe, .wake = wake};
+    const struct account_port port = {.self = o,
+                                      .change = change,
+                                      .send_reset = around->letters ? send_reset : NULL,
+                                      .probe = probe,
+                                      .wake = wake};
     const struct store_thread_options client = {.slot_count = CHANGES_MAX, .wake = wake, .user = o};
     const struct store_pool_options pool = {
-        .url = store_url, .thread_count = 1, .queue_max = 1, .timeout_ms = NEWS_TIMEOUT_MS};
-    enum err err = open_handles(o, loop);
+        .url = around->store_url, .thread_count = 1, .queue_max = 1, .timeout_ms = NEWS_TIMEOUT_MS};
+    const uint32_t sweep_ms = around->sweep_ms ? around->sweep_ms : OFFICE_SWEEP_MS;
+    enum err err = open_handles(o, around->loop);
     if (err) return err;
-    o->store = store;
+    o->store = around->store;
+    o->letters = around->letters;
     o->desk = account_desk_new(&o->accounts, &port);
-    err = key_probes_new(loop, rest_urls, &o->probes);
-    if (!err) err = store_client_open(store, &client, &o->client);
+    err = key_probes_new(o->loop, around->rest_urls, &o->probes);
+    if (!err) err = store_client_open(o->store, &client, &o->client);
     if (!err) err = store_pool_start(&pool, &o->readers);
     if (!err) err = store_pool_client_open(o->readers, wake, o, &o->reader);
     if (!err) uv_timer_start(&o->tick, on_tick, OFFICE_NEWS_MS, OFFICE_NEWS_MS);
+    if (!err) uv_timer_start(&o->broom, on_broom, sweep_ms, sweep_ms);
     return err ? err_note(err, "while starting the accounts") : OK;
 }
 
@@ -266,5 +311,6 @@ void office_close(struct office *o)
         return;
     }
     uv_close((uv_handle_t *)&o->tick, on_closed);
+    uv_close((uv_handle_t *)&o->broom, on_closed);
     uv_close((uv_handle_t *)&o->wake, on_closed);
 }

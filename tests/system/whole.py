@@ -79,7 +79,7 @@ class Program:
     def url(self, seconds=20):
         def ready():
             assert self.process.poll() is None, f"it ended: {self.errors()[-2000:]}"
-            return re.search(r"^ready (http://\S+)$", self.out(), re.M)
+            return re.search(r"^ready (https?://\S+)$", self.out(), re.M)
         url = wait_for("ready", ready, seconds)[1]
         login = re.search(r"^demo login: (\S+) (\S+)$", self.out(), re.M)
         if login:

@@ -207,6 +207,7 @@ static int64_t pause_ns(struct mailer *m, unsigned tries)
 static void settle(struct mailer *m, struct letter *l, CURLcode code, long answer)
 {
     l->tries++;
+    m->counters.failed_in_row = code == CURLE_OK ? 0 : m->counters.failed_in_row + 1;
     if (code != CURLE_OK && !is_for_good(code, answer) && l->tries < MAIL_TRIES) {
         l->due_ns = now_ns() + pause_ns(m, l->tries);
         m->counters.retried++;

@@ -42,6 +42,7 @@ struct mailer_options {
 struct mailer_counters {
     uint64_t sent, retried, given_up, refused; /* refused: by a full queue */
     uint32_t waiting;
+    uint32_t failed_in_row; /* attempts since a letter went, whichever letters they were for */
 };
 
 struct mailer;

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "io/guard/client_address.h"
 #include "io/guard/guard.h"
+#include "io/mail/mailer.h"
 #include "io/net/conn.h"
 #include "service/account/accounts.h"
 #include "service/api/desk.h"
@@ -40,6 +41,7 @@ struct api_options {
     struct guard *guard;                   /* counts requests by enum limit_class; on the loop */
     const struct trusted_proxies *proxies; /* who may say whom a request is from */
     const struct redis *redis;             /* for /ready and /metrics; NULL: none is used */
+    struct mailer *mailer;                 /* for the same; NULL: no mail is set up */
     struct accounts *accounts;
     struct account_desk *account_desk; /* of the loop's thread */
     const char *version, *commit;      /* commit may be "" */

@@ -165,6 +165,18 @@ static void limits(struct buffer *out, const struct tallies *t, bool with_redis)
            tallies_sum(t, TALLY_DEGRADED));
 }
 
+static void mail(struct buffer *out, const struct api *api)
+{
+    if (!api->options.mailer) return;
+    const struct mailer_counters c = mailer_counters(api->options.mailer);
+    single(out, "mail_sent_total", "counter", "Letters that the mail server took.", c.sent);
+    single(out, "mail_retried_total", "counter", "Attempts that failed and are made again.",
+           c.retried);
+    single(out, "mail_given_up_total", "counter", "Letters that could not be sent.", c.given_up);
+    single(out, "mail_refused_total", "counter", "Letters that found no room to wait.", c.refused);
+    single(out, "mail_waiting", "gauge", "Letters that wait.", c.waiting);
+}
+
 void metrics_get(struct call *call, const struct http_request *request)
 {
     struct api *api = call->api;
@@ -188,5 +200,6 @@ void metrics_get(struct call *call, const struct http_request *request)
                atomic_load_explicit(api->options.publications_dropped, memory_order_relaxed));
     http(out, api->tallies);
     limits(out, api->tallies, api->options.redis != NULL);
+    mail(out, api);
     call_send_as(call, 200, "text/plain; version=0.0.4; charset=utf-8");
 }

@@ -5,6 +5,8 @@
 
 /* The trade thread tells its counters every second; silent for so long it is stuck. */
 enum { ENGINE_SILENT_MS = 5000 };
+/* One letter that its recipient's server does not want says nothing about ours. */
+enum { MAIL_FAILED_MAX = 1 };
 
 void ops_health(struct call *call, const struct http_request *request)
 {
@@ -32,6 +34,15 @@ static bool store_answers(const struct api *api)
 {
     const struct store_page page = {.user_id = STORE_FIRST_USER, .limit = 1};
     return store_read_bots(api->reader, &page, ignore_bot, NULL) == OK;
+}
+
+/* Whether mail goes out, as far as the last attempts tell; no part where none is set up. */
+static bool mail_part(struct json_writer *w, struct mailer *mailer)
+{
+    if (!mailer) return true;
+    const bool works = mailer_counters(mailer).failed_in_row <= MAIL_FAILED_MAX;
+    part(w, "mail", works, "the last letters could not be sent: the log tells why");
+    return works;
 }
 
 /* Whether every venue is live; tells each as a part. */
@@ -69,7 +80,8 @@ void ops_ready(struct call *call, const struct http_request *request)
     const bool shared = tallies_sum(call->api->tallies, TALLY_REDIS_DOWN) == 0;
     if (call->api->options.redis)
         part(&parts, "redis", shared, "Redis does not answer: rate limits are counted here alone");
-    const bool whole = venue_parts(&parts, board) && shared && !*alarm->orders;
+    const bool mail = mail_part(&parts, call->api->options.mailer);
+    const bool whole = venue_parts(&parts, board) && shared && mail && !*alarm->orders;
     writer_close(&parts, '}');
     buffer_append_char(&text, '\0');
 

@@ -248,6 +248,7 @@ static void test_mailer__a_refused_recipient_is_given_up_and_the_next_letter_goe
     assert_int_equal(c.retried, 0);
     mailer_send(m, &sample);
     assert_int_equal(wait_for(m, 2).given_up, 2);
+    assert_int_equal(wait_for(m, 2).failed_in_row, 2);
     mailer_close(m);
     stop(&s);
 }
@@ -262,6 +263,7 @@ static void test_mailer__a_busy_server_is_asked_again_with_the_same_letter(void 
     const struct mailer_counters c = wait_for(m, 1);
     assert_int_equal(c.sent, 1);
     assert_int_equal(c.retried, 2);
+    assert_int_equal(c.failed_in_row, 0);
     mailer_close(m);
     stop(&s);
 }
