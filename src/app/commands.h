@@ -15,6 +15,7 @@ int cmd_replay(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_smoke(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 
 #endif

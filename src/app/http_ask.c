@@ -34,6 +34,9 @@ static void on_result(void *user, const struct http_result *result)
     a->is_answered = true;
     a->err = result->err;
     a->status = result->status;
+    const struct slice retry = http_header_get(&result->headers, "Retry-After");
+    snprintf(a->retry_after, sizeof a->retry_after, "%.*s", (int)retry.size,
+             retry.data ? retry.data : "");
     snprintf(a->cause, sizeof a->cause, "%s", result->text);
     buffer_append(&a->body, result->body.data, result->body.size);
     buffer_append_char(&a->body, '\0');

@@ -27,6 +27,7 @@ struct http_ask {
     enum err err;
     char cause[256];
     int status;
+    char retry_after[16]; /* "" where there is none */
     int64_t took_ns;
     struct buffer body; /* ends with a NUL that is not counted */
 };
