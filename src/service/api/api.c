@@ -56,6 +56,19 @@ static void tell_redis(struct tally *t, const struct redis *redis)
     tally_set(t, TALLY_REDIS_CONNECTED, c.connected);
 }
 
+static void tell_reads(struct tally *t, const struct reads *reads)
+{
+    const struct reads_health h = reads_health(reads);
+    tally_set(t, TALLY_READS_DONE, h.done_total);
+    tally_set(t, TALLY_READS_FAILED, h.failed_total);
+    tally_set(t, TALLY_READS_LATE, h.late_total);
+    tally_set(t, TALLY_READS_REFUSED, h.refused_total);
+    tally_set(t, TALLY_READS_OPENED, h.opened_total);
+    tally_set(t, TALLY_READS_UNDER_WAY, h.under_way);
+    tally_set(t, TALLY_READS_OPEN, h.state == BREAKER_OPEN);
+    tally_set(t, TALLY_READS_HALF_OPEN, h.state == BREAKER_HALF_OPEN);
+}
+
 void api_tell_tally(struct api *a)
 {
     const struct http_server_counters c = http_server_counters(a->server);
@@ -68,6 +81,7 @@ void api_tell_tally(struct api *a)
     tally_set(t, TALLY_CALLS_WAITING, a->call_count);
     tally_set(t, TALLY_PUBLICATIONS, a->board.publications);
     tally_set(t, TALLY_DEGRADED, guard_counters(a->options.guard).degraded);
+    tell_reads(t, a->reads);
     if (a->options.redis) tell_redis(t, a->options.redis);
 }
 
@@ -107,7 +121,7 @@ enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api
     a->start_ms = api_monotonic_ms();
     CHECK(getrandom(&a->request_seed, sizeof a->request_seed, 0) == sizeof a->request_seed);
     board_init(&a->board);
-    enum err err = store_reader_open(options->store_path, &a->reader);
+    enum err err = reads_open(loop, a->options.store_path, options->read_wait_ms, &a->reads);
     if (!err) err = kept_open(&a->kept, options->version);
     if (err) goto failed;
     const struct http_server_options server = {
@@ -129,7 +143,7 @@ enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api
     return OK;
 failed:
     kept_close(&a->kept);
-    store_reader_close(a->reader);
+    reads_close(a->reads);
     board_deinit(&a->board);
     free(a);
     return err_note(err, "while opening the API");
@@ -155,8 +169,8 @@ void api_close(struct api *a)
     while (a->calls) call_problem(a->calls, PROBLEM_STOPPING);
     uv_close((uv_handle_t *)a->timer, on_handle_closed);
     uv_close((uv_handle_t *)a->turn_end, on_handle_closed);
+    reads_close(a->reads);
     kept_close(&a->kept);
-    store_reader_close(a->reader);
     board_deinit(&a->board);
     free(a);
 }
@@ -279,7 +293,7 @@ static void on_own_answer(const struct http_own_answer *own, struct http_reply *
 
 static bool concerns(const struct call *call, const struct publication *p)
 {
-    if (!call->deadline_ms) return false;
+    if (!call->deadline_ms || !call->on_news) return false;
     return p->kind == PUBLISH_BOOK ? call->instrument == p->instrument : call->bot_id == p->bot_id;
 }
 

@@ -1,8 +1,9 @@
 /* What people and programs talk to: HTTP routes under /api/v1, health, metrics, and one live page.
  *
- * One loop, one thread (a web thread). Reads come from the board (what the trade thread
- * publishes) and from a store connection of its own that cannot write; every change goes through
- * the desk, those of accounts through the account desk, and is answered only when it is durable.
+ * One loop, one thread (a web thread). Reads come from the board (what the trade thread publishes)
+ * and, beside the loop, from store connections that cannot write (reads.h); every change goes
+ * through the desk, those of accounts through the account desk, and is answered only when it is
+ * durable.
  * Who is answered stands in access.h; what belongs to somebody is there for nobody else.
  *
  * Each web thread has an API of its own, and they listen on one port. What one of them tells of the
@@ -10,7 +11,7 @@
  *
  * Order of closing: api_quiet, after which nobody is heard; then the guard must have no questions
  * waiting and the account desk no calls, and the desk must answer no more; then api_close. Requests
- * that still wait are answered 503 there. Errors of api_open: those of store_reader_open and
+ * that still wait are answered 503 there. Errors of api_open: those of reads_open and
  * http_server_open. */
 #ifndef SERVICE_API_API_H
 #define SERVICE_API_API_H
@@ -55,6 +56,7 @@ struct api_options {
     uint32_t thread;
     uint32_t book_wait_ms;    /* for a market's first book; 0: 5000 */
     uint32_t account_wait_ms; /* for the account desk; 0: 12000 */
+    uint32_t read_wait_ms;    /* for the database; 0: READS_WAIT_MS */
 };
 
 /* options are copied; the texts must stay. */

@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 
-enum { DETAIL_SIZE = 768, NUMBER_SIZE = 12, HEADERS_MAX = 8 + HTTP_BODY_HEADERS };
+enum { DETAIL_SIZE = 768, NUMBER_SIZE = 12, HEADERS_MAX = 9 + HTTP_BODY_HEADERS };
 
 int64_t api_now_ms(void)
 {
@@ -65,6 +65,7 @@ static void call_free(struct call *call)
     if (call->next) call->next->previous = call->previous;
     api->call_count--;
     if (call->ticket) *call->ticket = NULL;
+    if (call->read) read_forget(call->read);
     buffer_deinit(&call->body);
     free(call->state);
     free(call);
@@ -105,7 +106,8 @@ static void answer_with(struct call *call, const struct http_response *response,
 {
     struct http_reply *reply = call->reply;
     struct buffer own = call->body;
-    char id[CALL_ID_SIZE], cookie[CALL_COOKIE_SIZE];
+    char id[CALL_ID_SIZE], cookie[CALL_COOKIE_SIZE], retry[NUMBER_SIZE];
+    const uint32_t retry_s = call->retry_after_s;
     struct rate_headers rate;
     rate_headers(call, &rate);
     memcpy(id, call->id, sizeof id);
@@ -117,9 +119,10 @@ static void answer_with(struct call *call, const struct http_response *response,
                                                {SLICE("Cache-Control"),
                                                 is_kept ? SLICE("no-cache") : SLICE("no-store")}};
     size_t count = 2;
-    CHECK(own_count <= HEADERS_MAX - 8);
+    CHECK(own_count <= HEADERS_MAX - 9);
     for (size_t i = 0; i < own_count; i++) headers[count++] = own_headers[i];
     for (size_t i = 0; i < rate.count; i++) headers[count++] = rate.items[i];
+    if (retry_s) headers[count++] = number_header(SLICE("Retry-After"), retry_s, retry);
     if (*cookie) headers[count++] = (struct http_header){SLICE("Set-Cookie"), slice_of(cookie)};
     if (response->status == 401)
         headers[count++] = (struct http_header){SLICE("WWW-Authenticate"), SLICE("Bearer")};
@@ -152,6 +155,14 @@ void call_send_as(struct call *call, int status, const char *content_type)
 void call_send(struct call *call, int status)
 {
     call_send_as(call, status, "application/json");
+}
+
+void call_send_text(struct call *call, struct buffer *text)
+{
+    buffer_deinit(&call->body);
+    call->body = *text;
+    *text = (struct buffer){0};
+    call_send(call, 200);
 }
 
 void call_done(struct call *call)

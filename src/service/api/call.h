@@ -13,11 +13,11 @@
 #include "base/json_writer.h"
 #include "io/guard/limit.h"
 #include "io/net/http_server.h"
-#include "io/store/store_read.h"
 #include "service/api/api.h"
 #include "service/api/board.h"
 #include "service/api/kept.h"
 #include "service/api/limits.h"
+#include "service/api/reads.h"
 
 enum {
     CALL_PARAMS_MAX = 2,
@@ -36,7 +36,7 @@ struct api {
     uv_timer_t *timer;
     uv_prepare_t *turn_end;
     struct http_server *server;
-    struct store_reader *reader;
+    struct reads *reads;
     struct board board;
     struct kept kept;
     struct call *calls; /* all that are not answered */
@@ -58,6 +58,7 @@ struct call {
     struct limit_answer rate;
     struct limit_key account_key; /* of a try that counts for an account */
     struct limit_answer account_rate;
+    uint32_t retry_after_s;        /* told in the answer where it is not 0 */
     struct principal who;          /* user_id 0: nobody, where the route asks for nobody */
     bool is_local;                 /* see local.h */
     bool is_secure;                /* came by TLS */
@@ -69,11 +70,13 @@ struct call {
     struct json_writer json; /* into body */
 
     /* Waits for news (see call_wait) when deadline_ms is not 0. */
-    int64_t deadline_ms; /* monotonic */
-    uint16_t instrument; /* INSTRUMENT_NONE: of no market */
-    uint64_t bot_id;     /* 0: of no bot */
-    void (*on_news)(struct call *call);
+    int64_t deadline_ms;                /* monotonic */
+    uint16_t instrument;                /* INSTRUMENT_NONE: of no market */
+    uint64_t bot_id;                    /* 0: of no bot */
+    void (*on_news)(struct call *call); /* NULL: news is not what it waits for */
     void (*on_late)(struct call *call);
+
+    struct read *read; /* NULL: waits for none, see reads.h */
 
     /* A route's own while it waits. */
     void (*on_account)(struct call *call, const struct account_answer *answer);
@@ -96,6 +99,8 @@ void call_choose_language(struct call *call, const struct http_headers *headers,
                           const char *locale);
 /* Answers with what was written into json. */
 void call_send(struct call *call, int status);
+/* The same with a text that was written elsewhere, which it takes. */
+void call_send_text(struct call *call, struct buffer *text);
 void call_send_as(struct call *call, int status, const char *content_type);
 /* 204 */
 void call_done(struct call *call);

@@ -131,6 +131,29 @@ static void http(struct buffer *out, const struct tallies *t)
     connections(out, t);
 }
 
+static void store_reads(struct buffer *out, const struct tallies *t)
+{
+    const uint64_t open = tallies_sum(t, TALLY_READS_OPEN);
+    const uint64_t half_open = tallies_sum(t, TALLY_READS_HALF_OPEN);
+    const uint64_t counts[] = {t->count - open - half_open, open, half_open};
+    head(out, "breaker_state", "gauge", "Web threads whose circuit breaker is in that state.");
+    for (unsigned i = BREAKER_CLOSED; i <= BREAKER_HALF_OPEN; i++)
+        buffer_printf(out, "tradebot_breaker_state{breaker=\"store_reads\",state=\"%s\"} %llu\n",
+                      breaker_state_name((enum breaker_state)i), (unsigned long long)counts[i]);
+    single(out, "store_reads_total", "counter", "Reads that came back from the database.",
+           tallies_sum(t, TALLY_READS_DONE));
+    single(out, "store_reads_failed_total", "counter", "Those that came back as a failure.",
+           tallies_sum(t, TALLY_READS_FAILED));
+    single(out, "store_reads_late_total", "counter", "Requests answered 503 before their read.",
+           tallies_sum(t, TALLY_READS_LATE));
+    single(out, "store_reads_refused_total", "counter", "Reads that the breaker kept away.",
+           tallies_sum(t, TALLY_READS_REFUSED));
+    single(out, "store_reads_opened_total", "counter", "Times that the breaker opened.",
+           tallies_sum(t, TALLY_READS_OPENED));
+    single(out, "store_reads_under_way", "gauge", "Reads that wait or run.",
+           tallies_sum(t, TALLY_READS_UNDER_WAY));
+}
+
 static void process(struct buffer *out, const struct api *api)
 {
     size_t resident = 0;
@@ -198,6 +221,7 @@ void metrics_get(struct call *call, const struct http_request *request)
         single(out, "publications_dropped_total", "counter",
                "Market news dropped because a web thread was behind.",
                atomic_load_explicit(api->options.publications_dropped, memory_order_relaxed));
+    store_reads(out, api->tallies);
     http(out, api->tallies);
     limits(out, api->tallies, api->options.redis != NULL);
     mail(out, api);

@@ -275,8 +275,8 @@ static const struct words problems[PROBLEM_COUNT] = {
         {503,
          "store_unavailable",
          "Service unavailable",
-         {"Veritabanı şu anda yazmıyor. Birazdan yeniden deneyin.",
-          "The database takes no writes at the moment. Try again in a moment."}},
+         {"Veritabanı şu anda yanıt vermiyor. Birazdan yeniden deneyin.",
+          "The database does not answer at the moment. Try again in a moment."}},
     [PROBLEM_MAIL_NOT_CONFIGURED] =
         {503,
          "mail_not_configured",

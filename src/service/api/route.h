@@ -32,8 +32,8 @@ struct route {
     int status;               /* of a good answer */
     int other_status;         /* answers with the same schema; 0: none */
     struct query_parameter query[QUERY_MAX];
-    /* Of history_list: writes a page of items, newest first. */
-    enum err (*list)(struct listing *list, const struct store_page *page);
+    /* Of history_list: reads a page of items, newest first, on a pool's thread. */
+    enum err (*list)(struct store_reader *reader, struct listing *list);
     enum access access;
     enum limit_class limit;
     bool fresh; /* the password must have been given lately */
@@ -104,10 +104,10 @@ void admin_audit(struct call *call, const struct http_request *request);
 void history_list(struct call *call, const struct http_request *request);
 void history_balances(struct call *call, const struct http_request *request);
 void history_positions(struct call *call, const struct http_request *request);
-enum err list_bots(struct listing *list, const struct store_page *page);
-enum err list_orders(struct listing *list, const struct store_page *page);
-enum err list_fills(struct listing *list, const struct store_page *page);
-enum err list_trades(struct listing *list, const struct store_page *page);
+enum err list_bots(struct store_reader *reader, struct listing *list);
+enum err list_orders(struct store_reader *reader, struct listing *list);
+enum err list_fills(struct store_reader *reader, struct listing *list);
+enum err list_trades(struct store_reader *reader, struct listing *list);
 
 /* False where text is not a whole number above 0. */
 bool parse_id(const char *text, uint64_t *id);

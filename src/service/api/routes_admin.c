@@ -20,21 +20,20 @@ static bool read_page(struct call *call, const struct http_request *request,
     return false;
 }
 
-static void open_list(struct call *call)
+static void open_list(struct json_writer *w)
 {
-    writer_open(&call->json, NULL, '{');
-    writer_open(&call->json, "items", '[');
+    writer_open(w, NULL, '{');
+    writer_open(w, "items", '[');
 }
 
 /* last_id 0: this was the last page. */
-static void send_list(struct call *call, uint64_t last_id)
+static void close_list(struct json_writer *w, uint64_t last_id)
 {
     char cursor[24] = "";
-    writer_close(&call->json, ']');
+    writer_close(w, ']');
     if (last_id) snprintf(cursor, sizeof cursor, "%llu", (unsigned long long)last_id);
-    writer_text_or_null(&call->json, "next_cursor", cursor);
-    writer_close(&call->json, '}');
-    call_send(call, 200);
+    writer_text_or_null(w, "next_cursor", cursor);
+    writer_close(w, '}');
 }
 
 void admin_users(struct call *call, const struct http_request *request)
@@ -45,13 +44,14 @@ void admin_users(struct call *call, const struct http_request *request)
     if (!read_page(call, request, &page)) return;
     uint64_t last_id = page.before_id;
     uint32_t count = 0;
-    open_list(call);
+    open_list(&call->json);
     while (count < page.limit && directory_next_user(directory, last_id + 1, &user)) {
         view_user(&call->json, NULL, &user);
         last_id = user.id;
         count++;
     }
-    send_list(call, count == page.limit ? last_id : 0);
+    close_list(&call->json, count == page.limit ? last_id : 0);
+    call_send(call, 200);
 }
 
 static void on_user_changed(struct call *call, const struct account_answer *answer)
@@ -88,29 +88,50 @@ void admin_change_user(struct call *call, const struct http_request *request)
     form_close(&form);
 }
 
-struct audit_page {
-    struct call *call;
-    uint32_t count;
+struct audit_listing {
+    struct read read;
+    struct store_page page;
+    struct buffer text;
+    struct json_writer json; /* into text */
     uint64_t last_id;
+    uint32_t count;
 };
 
 static void on_entry(void *user, const struct audit_entry *entry)
 {
-    struct audit_page *page = user;
-    view_audit(&page->call->json, entry);
-    page->count++;
-    page->last_id = entry->id;
+    struct audit_listing *list = user;
+    view_audit(&list->json, entry);
+    list->count++;
+    list->last_id = entry->id;
+}
+
+static enum err run_audit(struct store_reader *reader, struct read *read)
+{
+    struct audit_listing *list = (struct audit_listing *)read;
+    list->json.out = &list->text;
+    open_list(&list->json);
+    const enum err err = audit_list(store_reader_sql(reader), list->page.before_id,
+                                    list->page.limit, on_entry, list);
+    close_list(&list->json, list->count == list->page.limit ? list->last_id : 0);
+    return err;
+}
+
+static void send_audit(struct call *call, struct read *read)
+{
+    call_send_text(call, &((struct audit_listing *)read)->text);
+}
+
+static void drop_audit(struct read *read)
+{
+    buffer_deinit(&((struct audit_listing *)read)->text);
 }
 
 void admin_audit(struct call *call, const struct http_request *request)
 {
     struct store_page page;
-    struct audit_page list = {.call = call};
     if (!read_page(call, request, &page)) return;
-    open_list(call);
-    if (audit_list(store_reader_sql(call->api->reader), page.before_id, page.limit, on_entry,
-                   &list) != OK)
-        call_failed(call, call->route->id, err_text());
-    else
-        send_list(call, list.count == page.limit ? list.last_id : 0);
+    struct audit_listing *list = read_new(sizeof *list, run_audit, send_audit);
+    list->read.drop = drop_audit;
+    list->page = page;
+    call_read(call, &list->read);
 }

@@ -27,32 +27,62 @@ void bot_strategies(struct call *call, const struct http_request *request)
 
 /* ---- looking ---- */
 
-static bool read_bot(struct call *call, uint64_t bot_id, struct store_bot *bot)
+struct bot_read {
+    struct read read;
+    uint64_t user_id, bot_id;
+    void (*then)(struct call *call, const struct store_bot *bot);
+    struct store_bot bot;
+};
+
+static enum err run_bot(struct store_reader *reader, struct read *read)
 {
-    const enum err err = store_read_bot(call->api->reader, call->who.user_id, bot_id, bot);
-    if (err == ERR_NOT_FOUND)
-        call_problem(call, PROBLEM_NOT_FOUND);
-    else if (err)
-        call_failed(call, "bot", err_text());
-    return err == OK;
+    struct bot_read *r = (struct bot_read *)read;
+    return store_read_bot(reader, r->user_id, r->bot_id, &r->bot);
 }
 
-/* The path's bot; false when the answer is given already. */
-static bool find_bot(struct call *call, struct store_bot *bot)
+static void on_bot(struct call *call, struct read *read)
+{
+    struct bot_read *r = (struct bot_read *)read;
+    r->then(call, &r->bot);
+}
+
+/* Goes on with the caller's bot of that id, if there is one. */
+static void read_bot(struct call *call, uint64_t bot_id,
+                     void (*then)(struct call *call, const struct store_bot *bot))
+{
+    struct bot_read *r = read_new(sizeof *r, run_bot, on_bot);
+    r->user_id = call->who.user_id;
+    r->bot_id = bot_id;
+    r->then = then;
+    call_read(call, &r->read);
+}
+
+/* The same with the path's. */
+static void find_bot(struct call *call,
+                     void (*then)(struct call *call, const struct store_bot *bot))
 {
     uint64_t bot_id;
-    if (parse_id(call->params[0], &bot_id)) return read_bot(call, bot_id, bot);
-    call_problem(call, PROBLEM_NOT_FOUND);
-    return false;
+    if (parse_id(call->params[0], &bot_id))
+        read_bot(call, bot_id, then);
+    else
+        call_problem(call, PROBLEM_NOT_FOUND);
+}
+
+static void send_bot(struct call *call, const struct store_bot *bot, int status)
+{
+    view_bot(&call->json, bot, board_bot(&call->api->board, bot->id));
+    call_send(call, status);
+}
+
+static void send_found(struct call *call, const struct store_bot *bot)
+{
+    send_bot(call, bot, 200);
 }
 
 void bot_get(struct call *call, const struct http_request *request)
 {
-    struct store_bot bot;
     (void)request;
-    if (!find_bot(call, &bot)) return;
-    view_bot(&call->json, &bot, board_bot(&call->api->board, bot.id));
-    call_send(call, 200);
+    find_bot(call, send_found);
 }
 
 static void send_state(struct call *call, const struct store_bot *bot)
@@ -63,48 +93,49 @@ static void send_state(struct call *call, const struct store_bot *bot)
 
 void bot_state(struct call *call, const struct http_request *request)
 {
-    struct store_bot bot;
     (void)request;
-    if (find_bot(call, &bot)) send_state(call, &bot);
+    find_bot(call, send_state);
 }
 
-void bot_why(struct call *call, const struct http_request *request)
+static void send_why(struct call *call, const struct store_bot *bot)
 {
     const struct board *board = &call->api->board;
+    const struct board_bot *live = board_bot(board, bot->id);
     struct json_writer *w = &call->json;
-    struct faults faults = {.language = call->language};
-    struct store_bot bot;
-    if (!query_limit(request, "limit", BOARD_DECISIONS, BOARD_DECISIONS, &call->limit, &faults)) {
-        call_faults(call, &faults);
-        return;
-    }
-    if (!find_bot(call, &bot)) return;
-    const struct board_bot *live = board_bot(board, bot.id);
     writer_open(w, NULL, '{');
     writer_open(w, "items", '[');
     for (uint32_t age = 0; live && age < call->limit; age++) {
         const struct board_decision *d = board_decision(live, age);
         if (!d) break;
-        view_decision(w, &bot, board, d);
+        view_decision(w, bot, board, d);
     }
     writer_close(w, ']');
     writer_close(w, '}');
     call_send(call, 200);
 }
 
+void bot_why(struct call *call, const struct http_request *request)
+{
+    struct faults faults = {.language = call->language};
+    if (query_limit(request, "limit", BOARD_DECISIONS, BOARD_DECISIONS, &call->limit, &faults))
+        find_bot(call, send_why);
+    else
+        call_faults(call, &faults);
+}
+
 /* ---- making ---- */
+
+static void send_created(struct call *call, const struct store_bot *bot)
+{
+    send_bot(call, bot, 201);
+}
 
 static void on_created(void *user, const struct desk_answer *answer)
 {
     struct call *call = user;
     struct bot_form *form = call->state;
-    struct store_bot bot;
     switch (answer->err) {
-    case OK:
-        if (!read_bot(call, answer->bot_id, &bot)) return;
-        view_bot(&call->json, &bot, board_bot(&call->api->board, bot.id));
-        call_send(call, 201);
-        return;
+    case OK: read_bot(call, answer->bot_id, send_created); return;
     case ERR_NOT_FOUND:
         faults_add(&form->faults, "symbols", FAULT_NOT_FOUND, "",
                    "GET /api/v1/symbols/spot?venue=%s listesinden semboller gönderin.",
@@ -172,8 +203,7 @@ void bot_create(struct call *call, const struct http_request *request)
 
 static void finish_steering(struct call *call)
 {
-    struct store_bot bot;
-    if (read_bot(call, call->bot_id, &bot)) send_state(call, &bot);
+    read_bot(call, call->bot_id, send_state);
 }
 
 static bool shows(const struct call *call, enum desk_request_kind wanted)
@@ -225,25 +255,41 @@ static bool is_bare(struct call *call, struct slice body)
     return faults.count == 0;
 }
 
-static void steer(struct call *call, const struct http_request *request,
-                  enum desk_request_kind kind)
+static void ask_for(struct call *call, uint64_t bot_id)
 {
-    struct store_bot bot;
-    if (!is_bare(call, request->body)) return;
-    if (!find_bot(call, &bot)) return;
-    call->bot_id = bot.id;
-    struct desk_request ask = {.kind = (uint8_t)kind,
-                               .bot_id = bot.id,
-                               .on_answer = kind == DESK_BOT_START ? on_started : on_stopped};
+    const bool starts = call->route->handle == bot_start;
+    call->bot_id = bot_id;
+    struct desk_request ask = {.kind = starts ? DESK_BOT_START : DESK_BOT_STOP,
+                               .bot_id = bot_id,
+                               .on_answer = starts ? on_started : on_stopped};
     call_ask(call, &ask);
+}
+
+static void steer_found(struct call *call, const struct store_bot *bot)
+{
+    ask_for(call, bot->id);
+}
+
+/* Whose a bot is, the board knows too once the bot runs: a database that does not answer keeps
+ * nobody from stopping one. */
+static void steer(struct call *call, const struct http_request *request)
+{
+    uint64_t bot_id;
+    if (!is_bare(call, request->body)) return;
+    const struct board_bot *live =
+        parse_id(call->params[0], &bot_id) ? board_bot(&call->api->board, bot_id) : NULL;
+    if (live && live->user_id == call->who.user_id)
+        ask_for(call, bot_id);
+    else
+        find_bot(call, steer_found);
 }
 
 void bot_start(struct call *call, const struct http_request *request)
 {
-    steer(call, request, DESK_BOT_START);
+    steer(call, request);
 }
 
 void bot_stop(struct call *call, const struct http_request *request)
 {
-    steer(call, request, DESK_BOT_STOP);
+    steer(call, request);
 }

@@ -6,24 +6,46 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+struct key_listing {
+    struct read read;
+    uint64_t user_id;
+    struct buffer text;
+};
+
 static void on_key(void *user, const struct store_key *key)
 {
     view_key(user, key);
 }
 
+static enum err run_list(struct store_reader *reader, struct read *read)
+{
+    struct key_listing *list = (struct key_listing *)read;
+    struct json_writer w = {.out = &list->text};
+    writer_open(&w, NULL, '{');
+    writer_open(&w, "items", '[');
+    const enum err err = key_store_list(store_reader_sql(reader), list->user_id, on_key, &w);
+    writer_close(&w, ']');
+    writer_close(&w, '}');
+    return err;
+}
+
+static void send_list(struct call *call, struct read *read)
+{
+    call_send_text(call, &((struct key_listing *)read)->text);
+}
+
+static void drop_list(struct read *read)
+{
+    buffer_deinit(&((struct key_listing *)read)->text);
+}
+
 void key_list(struct call *call, const struct http_request *request)
 {
-    struct json_writer *w = &call->json;
+    struct key_listing *list = read_new(sizeof *list, run_list, send_list);
     (void)request;
-    writer_open(w, NULL, '{');
-    writer_open(w, "items", '[');
-    if (key_store_list(store_reader_sql(call->api->reader), call->who.user_id, on_key, w) != OK) {
-        call_failed(call, call->route->id, err_text());
-        return;
-    }
-    writer_close(w, ']');
-    writer_close(w, '}');
-    call_send(call, 200);
+    list->read.drop = drop_list;
+    list->user_id = call->who.user_id;
+    call_read(call, &list->read);
 }
 
 static void on_added(struct call *call, const struct account_answer *answer)

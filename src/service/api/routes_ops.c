@@ -24,16 +24,30 @@ static void part(struct json_writer *w, const char *name, bool works, const char
     writer_close(w, '}');
 }
 
-static void ignore_bot(void *user, const struct store_bot *bot)
+/* Whether the database answers, as the newest probe knows it. */
+static bool store_part(struct json_writer *w, const struct api *api)
 {
-    (void)user;
-    (void)bot;
+    const struct reads_health reads = reads_health(api->reads);
+    const char *alarm = api->board.alarm.store;
+    char silent[80];
+    snprintf(silent, sizeof silent, "the database has not answered for %lld.%lld s",
+             (long long)reads.silent_ms / 1000, (long long)reads.silent_ms / 100 % 10);
+    part(w, "store", reads.answers && !*alarm, reads.answers ? alarm : silent);
+    return reads.answers && !*alarm;
 }
 
-static bool store_answers(const struct api *api)
+/* Whether reads are let through, by all web threads. */
+static bool reads_part(struct json_writer *w, const struct tallies *t)
 {
-    const struct store_page page = {.user_id = STORE_FIRST_USER, .limit = 1};
-    return store_read_bots(api->reader, &page, ignore_bot, NULL) == OK;
+    const enum breaker_state state = tallies_sum(t, TALLY_READS_OPEN)        ? BREAKER_OPEN
+                                     : tallies_sum(t, TALLY_READS_HALF_OPEN) ? BREAKER_HALF_OPEN
+                                                                             : BREAKER_CLOSED;
+    const bool passes = state == BREAKER_CLOSED;
+    writer_open(w, "store_reads", '{');
+    writer_text(w, "state", breaker_state_name(state));
+    writer_text_or_null(w, "reason", passes ? "" : "the database failed or was slow");
+    writer_close(w, '}');
+    return passes;
 }
 
 /* Whether mail goes out, as far as the last attempts tell; no part where none is set up. */
@@ -69,19 +83,18 @@ void ops_ready(struct call *call, const struct http_request *request)
     struct json_writer parts = {.out = &text};
     (void)request;
     const struct trade_alarm *alarm = &board->alarm;
-    const bool reads = store_answers(call->api);
-    const bool store = reads && !*alarm->store;
     const bool engine = board->engine_ms && api_now_ms() - board->engine_ms <= ENGINE_SILENT_MS;
     writer_open(&parts, NULL, '{');
-    part(&parts, "store", store, reads ? alarm->store : "the database does not answer");
+    api_tell_tally(call->api);
+    const bool store = store_part(&parts, call->api);
+    const bool reads = reads_part(&parts, call->api->tallies);
     part(&parts, "engine", engine, "the trade thread is silent");
     part(&parts, "orders", !*alarm->orders, alarm->orders);
-    api_tell_tally(call->api);
     const bool shared = tallies_sum(call->api->tallies, TALLY_REDIS_DOWN) == 0;
     if (call->api->options.redis)
         part(&parts, "redis", shared, "Redis does not answer: rate limits are counted here alone");
     const bool mail = mail_part(&parts, call->api->options.mailer);
-    const bool whole = venue_parts(&parts, board) && shared && mail && !*alarm->orders;
+    const bool whole = venue_parts(&parts, board) && shared && mail && !*alarm->orders && reads;
     writer_close(&parts, '}');
     buffer_append_char(&text, '\0');
 

@@ -413,6 +413,7 @@ struct world *world_open(struct world_options options)
         .language = options.language,
         .book_wait_ms = options.book_wait_ms,
         .account_wait_ms = options.account_wait_ms,
+        .read_wait_ms = options.read_wait_ms,
     };
     assert_ok(api_open(&w->loop, &api, &w->api));
     w->port = api_port(w->api);

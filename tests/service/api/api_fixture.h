@@ -67,7 +67,7 @@ struct answer {
 struct world_options {
     bool live_enabled;
     enum language language;
-    uint32_t book_wait_ms, account_wait_ms;
+    uint32_t book_wait_ms, account_wait_ms, read_wait_ms;
     enum registration registration;
     bool has_mail;
     struct limit_rule limits[LIMIT_CLASS_COUNT]; /* {0}: far away */
