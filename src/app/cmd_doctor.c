@@ -45,7 +45,10 @@ void doctor_found(struct doctor *d, enum finding_state state, const char *name, 
 static void look_at_settings(struct doctor *d)
 {
     const struct config *c = &d->config;
-    if (c->live_trading && *c->sim_url && !*c->sim_api_key)
+    if (config_check(c) != OK)
+        doctor_found(d, FINDING_FAIL, "settings", "the server refuses to start with them", "%s",
+                     err_text());
+    else if (c->live_trading && *c->sim_url && !*c->sim_api_key)
         doctor_found(d, FINDING_WARN, "settings", "set SIM_API_KEY and SIM_SECRET",
                      "LIVE_TRADING_ENABLED and SIM_URL, but no key: live bots cannot send there");
     else

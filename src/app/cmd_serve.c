@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "app/bridge.h"
+#include "app/certificate.h"
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/data_folder.h"
@@ -46,11 +47,12 @@ struct server {
     char store_url[2 * CONFIG_TEXT_SIZE];
     char rest_urls[VENUE_COUNT][CONFIG_TEXT_SIZE];
     uv_loop_t loop;
-    uv_signal_t interrupt, terminate;
+    uv_signal_t interrupt, terminate, hang_up;
     struct bridge bridge;
     struct store *store;
     struct sim_thread *sim;
     struct trader *trader;
+    struct tls_context *tls; /* NULL: plain http */
     struct letters *letters;
     struct office *office;
     struct gate *gate;
@@ -122,6 +124,7 @@ static enum err open_api(struct server *s)
     const struct api_options options = {
         .address = s->config.host,
         .port = s->config.port,
+        .tls = s->tls,
         .store_path = s->store_url,
         .desk = bridge_desk(&s->bridge.ends[0]),
         .guard = gate_guard(s->gate),
@@ -149,13 +152,29 @@ static void on_signal(uv_signal_t *signal, int number)
     uv_stop(&s->loop);
 }
 
+static void on_hang_up(uv_signal_t *signal, int number)
+{
+    const struct server *s = signal->data;
+    (void)number;
+    certificate_reload(&s->config, s->tls);
+}
+
+/* Whoever renews the certificate sends SIGHUP. Without one it ends the program, as everywhere. */
+static enum err open_certificate(struct server *s)
+{
+    const enum err err = certificate_open(&s->config, &s->tls);
+    if (!err && s->tls) uv_signal_start(&s->hang_up, on_hang_up, SIGHUP);
+    return err;
+}
+
 static enum err open_loop(struct server *s)
 {
     int code = uv_loop_init(&s->loop);
     if (!code) code = uv_signal_init(&s->loop, &s->interrupt);
     if (!code) code = uv_signal_init(&s->loop, &s->terminate);
+    if (!code) code = uv_signal_init(&s->loop, &s->hang_up);
     if (code) return err_set(ERR_IO, "cannot make the web loop: %s", uv_strerror(code));
-    s->interrupt.data = s->terminate.data = s;
+    s->interrupt.data = s->terminate.data = s->hang_up.data = s;
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of that write */
     uv_signal_start(&s->interrupt, on_signal, SIGINT);
     uv_signal_start(&s->terminate, on_signal, SIGTERM);
@@ -172,8 +191,8 @@ static void print_ready(void *user)
 static void tell_origin(struct server *s)
 {
     const bool v6 = strchr(s->config.host, ':') != NULL;
-    snprintf(s->origin, sizeof s->origin, "http://%s%s%s:%u", v6 ? "[" : "", s->config.host,
-             v6 ? "]" : "", api_port(s->api));
+    snprintf(s->origin, sizeof s->origin, "%s://%s%s%s:%u", s->tls ? "https" : "http",
+             v6 ? "[" : "", s->config.host, v6 ? "]" : "", api_port(s->api));
     letters_set_origin(s->letters, s->origin);
 }
 
@@ -188,10 +207,12 @@ static enum err close_all(struct server *s)
     gate_close(s->gate);
     office_close(s->office);
     letters_close(s->letters);
+    tls_context_free(s->tls);
     sim_thread_stop(s->sim);
     bridge_close_web(&s->bridge.ends[0]);
     uv_close((uv_handle_t *)&s->interrupt, NULL);
     uv_close((uv_handle_t *)&s->terminate, NULL);
+    uv_close((uv_handle_t *)&s->hang_up, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     uv_loop_close(&s->loop);
     bridge_deinit(&s->bridge);
@@ -217,6 +238,7 @@ static int serve(struct server *s, const struct options *usage)
     if (!err) err = bridge_init(&s->bridge, 1);
     if (err) return options_failed(usage);
     err = open_loop(s);
+    if (!err) err = open_certificate(s);
     if (!err)
         err = data_folder_open(s->config.data, s->config.database_url, clock_wall_ms(&clock_system),
                                s->store_url, sizeof s->store_url, &s->store);

@@ -70,11 +70,7 @@ static enum err parse_bool(const struct setting *s, struct config *c, const char
 
 static enum err parse_listen(const struct setting *s, struct config *c, const char *value)
 {
-    if (address_parse(value, c->host, &c->port)) return bad(s, value, err_text());
-    if (!url_host_is_loopback(c->host))
-        return bad(s, value,
-                   "only this machine is served (127.0.0.1 or [::1]): there is no TLS yet");
-    return OK;
+    return address_parse(value, c->host, &c->port) ? bad(s, value, err_text()) : OK;
 }
 
 static enum err parse_registration(const struct setting *s, struct config *c, const char *value)
@@ -156,6 +152,10 @@ static const struct setting settings[] = {
      FIELD(secret_file)},
     {"TRADEBOT_LISTEN", "127.0.0.1:8000", "address and port; port 0 picks a free one",
      parse_listen},
+    {"TRADEBOT_TLS_CERT", "",
+     "PEM file of the certificate with its chain: https instead of http; read again on SIGHUP",
+     parse_text, FIELD(tls_certificate)},
+    {"TRADEBOT_TLS_KEY", "", "PEM file of its key, mode 600", parse_text, FIELD(tls_key)},
     {"TRADEBOT_REGISTRATION", "first",
      "who may register: the first account alone, anybody (open) or nobody (closed)",
      parse_registration},
@@ -168,8 +168,8 @@ static const struct setting settings[] = {
      "smtp[s]://[user:password@]host[:port][?from=ADDRESS&ca=FILE]; else no mail is sent",
      parse_mail, .secret = true},
     {"TRADEBOT_URL", "",
-     "where people reach the page, for links in letters; else http:// and the listen address",
-     parse_origin, FIELD(url)},
+     "where people reach the page, for links in letters; else the listen address", parse_origin,
+     FIELD(url)},
     {"RATE_LIMIT_DEFAULT", "600/60s",
      "requests of one address: never more in any span of that time (ms, s, m, h)", parse_limit,
      FIELD(limits[LIMIT_DEFAULT])},
@@ -308,9 +308,27 @@ static enum err check_mail(const struct config *c)
                    "reach the page, as https://bot.example.com");
 }
 
+static enum err check_listen(const struct config *c)
+{
+    if ((*c->tls_certificate != '\0') != (*c->tls_key != '\0'))
+        return err_set(ERR_INVALID, "TRADEBOT_TLS_CERT and TRADEBOT_TLS_KEY belong together");
+    if (config_has_tls(c) || c->proxies.count > 0 || url_host_is_loopback(c->host)) return OK;
+    return err_set(ERR_INVALID,
+                   "TRADEBOT_LISTEN (--listen) is %s: only this machine is served without TLS. Set "
+                   "TRADEBOT_TLS_CERT and TRADEBOT_TLS_KEY, or put a proxy that speaks https in "
+                   "front and name its address in TRADEBOT_TRUSTED_PROXIES",
+                   c->host);
+}
+
 enum err config_check(const struct config *c)
 {
-    return check_mail(c);
+    const enum err err = check_listen(c);
+    return err ? err : check_mail(c);
+}
+
+bool config_has_tls(const struct config *c)
+{
+    return *c->tls_certificate != '\0';
 }
 
 enum err config_load(struct config *c)

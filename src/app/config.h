@@ -25,8 +25,9 @@ struct config {
     char data[CONFIG_TEXT_SIZE];
     char database_url[CONFIG_TEXT_SIZE]; /* may hold a password; "": SQLite in the data folder */
     char secret_file[CONFIG_TEXT_SIZE];  /* "": see secret_file.h */
-    char host[ADDRESS_HOST_SIZE]; /* to listen on; loopback only: there is no TLS of ours yet */
-    uint16_t port;                /* 0: the system picks */
+    char host[ADDRESS_HOST_SIZE];        /* to listen on; see config_check */
+    uint16_t port;                       /* 0: the system picks */
+    char tls_certificate[CONFIG_TEXT_SIZE], tls_key[CONFIG_TEXT_SIZE]; /* both or none */
     enum registration registration;
     struct trusted_proxies proxies;
     struct limit_rule limits[LIMIT_CLASS_COUNT];
@@ -50,8 +51,11 @@ struct config {
 enum err config_load(struct config *c) ERR_MUST_USE;
 /* One value by its environment name, as flags do. */
 enum err config_set(struct config *c, const char *key, const char *value) ERR_MUST_USE;
-/* What no setting tells alone, for who listens: call it when the flags are in. ERR_INVALID. */
+/* What no setting tells alone, for who listens: call it when the flags are in. An address that
+ * others reach needs TLS, ours or a proxy's. ERR_INVALID tells the cure. */
 enum err config_check(const struct config *c) ERR_MUST_USE;
+/* Whether it speaks https. */
+bool config_has_tls(const struct config *c);
 /* Prints the settings as lines of help: name, meaning, default. */
 void config_help(void);
 

@@ -28,7 +28,7 @@ void doctor_found(struct doctor *d, enum finding_state state, const char *name, 
 
 /* Folder, disk, secret file, database, limits of the process, the system's clock. */
 void doctor_look_here(struct doctor *d);
-/* Our port, Redis, the venues and their clocks. */
+/* Our certificate and port, Redis, the venues and their clocks. */
 void doctor_look_around(struct doctor *d);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <uv.h>
 
+#include "app/certificate.h"
 #include "app/doctor.h"
 #include "app/http_ask.h"
 #include "base/clock.h"
@@ -18,12 +19,14 @@
 
 enum { REDIS_PATIENCE_MS = 2 * REDIS_CONNECT_MS };
 
+static void look_at_certificate(struct doctor *d);
 static void look_at_port(struct doctor *d);
 static void look_at_redis(struct doctor *d);
 static void look_at_venue(struct doctor *d, const char *name, const char *url);
 
 void doctor_look_around(struct doctor *d)
 {
+    look_at_certificate(d);
     look_at_port(d);
     if (*d->config.redis_url) look_at_redis(d);
     if (*d->config.binance_url) look_at_venue(d, "binance", d->config.binance_url);
@@ -61,12 +64,30 @@ static bool is_our_server(const struct config *c)
     return ours;
 }
 
+static void look_at_certificate(struct doctor *d)
+{
+    const struct config *c = &d->config;
+    struct tls_context *tls;
+    if (!config_has_tls(c)) return;
+    if (certificate_open(c, &tls) == OK)
+        doctor_found(d, FINDING_OK, "tls", NULL, "%s and its key belong together",
+                     c->tls_certificate);
+    else
+        doctor_found(d, FINDING_FAIL, "tls", "without them the server does not start", "%s",
+                     err_text());
+    tls_context_free(tls);
+}
+
 static void look_at_port(struct doctor *d)
 {
     const struct config *c = &d->config;
     const int code = c->port ? try_port(c) : 0;
+    const bool is_asked = !config_has_tls(c); /* the certificate is not for this address */
     if (!code)
         doctor_found(d, FINDING_OK, "listen", NULL, "%s port %u is free", c->host, c->port);
+    else if (code == UV_EADDRINUSE && !is_asked)
+        doctor_found(d, FINDING_WARN, "listen", "fine if it is the server: it speaks TLS to others",
+                     "%s port %u is taken", c->host, c->port);
     else if (code == UV_EADDRINUSE && is_our_server(c))
         doctor_found(d, FINDING_OK, "listen", NULL, "a server answers on %s port %u", c->host,
                      c->port);

@@ -84,7 +84,6 @@ static void test_config__bad_values_are_refused_by_name(void **state)
         {"TRADEBOT_LISTEN", "127.0.0.1:65536", "65535"},
         {"TRADEBOT_LISTEN", "127.0.0.1:99999999999999999999999", "65535"},
         {"TRADEBOT_LISTEN", "127.0.0.1:80x", "65535"},
-        {"TRADEBOT_LISTEN", "0.0.0.0:80", "only this machine"},
         {"TRADEBOT_LISTEN", "[]:80", "ADDRESS:PORT"},
         {"SMTP_URL", "http://mail.example.com", "smtp"},
         {"TRADEBOT_URL", "http://bot.example.com", "https"},
@@ -160,6 +159,48 @@ static void test_config__folder_for_a_file_is_refused(void **state)
     assert_int_equal(config_load(&c), ERR_IO);
 }
 
+static void assert_check(const char *pairs[][2], size_t count, const char *cause)
+{
+    static struct config c;
+    assert_int_equal(config_load(&c), OK);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(config_set(&c, pairs[i][0], pairs[i][1]), OK);
+    const enum err err = config_check(&c);
+    assert_int_equal(err, cause ? ERR_INVALID : OK);
+    if (cause && !strstr(err_text(), cause)) fail_msg("\"%s\" names not %s", err_text(), cause);
+}
+
+#define CHECK_OF(cause, ...)                                                                       \
+    do {                                                                                           \
+        const char *pairs[][2] = {__VA_ARGS__};                                                    \
+        assert_check(pairs, sizeof pairs / sizeof *pairs, cause);                                  \
+    } while (0)
+
+static void test_config__others_are_served_by_tls_or_behind_a_proxy_alone(void **state)
+{
+    (void)state;
+    CHECK_OF(NULL, {"TRADEBOT_LISTEN", "[::1]:80"});
+    CHECK_OF("TRADEBOT_TLS_CERT and TRADEBOT_TLS_KEY, or", {"TRADEBOT_LISTEN", "0.0.0.0:80"});
+    CHECK_OF("only this machine", {"TRADEBOT_LISTEN", "[::]:80"});
+    CHECK_OF("belong together", {"TRADEBOT_LISTEN", "0.0.0.0:80"}, {"TRADEBOT_TLS_CERT", "c.pem"});
+    CHECK_OF("belong together", {"TRADEBOT_TLS_KEY", "k.pem"});
+    CHECK_OF(NULL, {"TRADEBOT_LISTEN", "0.0.0.0:80"}, {"TRADEBOT_TLS_CERT", "c.pem"},
+             {"TRADEBOT_TLS_KEY", "k.pem"});
+    CHECK_OF(NULL, {"TRADEBOT_LISTEN", "0.0.0.0:80"}, {"TRADEBOT_TRUSTED_PROXIES", "10.0.0.1"});
+}
+
+static void test_config__links_need_an_address_that_people_reach(void **state)
+{
+    (void)state;
+    static const char mail[] = "smtp://127.0.0.1?from=bot@example.com";
+    CHECK_OF(NULL, {"SMTP_URL", mail});
+    CHECK_OF("TRADEBOT_URL", {"SMTP_URL", mail}, {"TRADEBOT_LISTEN", "0.0.0.0:80"},
+             {"TRADEBOT_TRUSTED_PROXIES", "10.0.0.1"});
+    CHECK_OF(NULL, {"SMTP_URL", mail}, {"TRADEBOT_LISTEN", "0.0.0.0:80"},
+             {"TRADEBOT_TRUSTED_PROXIES", "10.0.0.1"},
+             {"TRADEBOT_URL", "https://bot.example.com/"});
+}
+
 static void test_config__half_a_sim_is_refused(void **state)
 {
     (void)state;
@@ -184,6 +225,8 @@ int main(void)
         IN_FOLDER(test_config__typo_in_the_environment_is_refused),
         IN_FOLDER(test_config__line_that_is_cut_is_not_two_lines),
         IN_FOLDER(test_config__folder_for_a_file_is_refused),
+        IN_FOLDER(test_config__others_are_served_by_tls_or_behind_a_proxy_alone),
+        IN_FOLDER(test_config__links_need_an_address_that_people_reach),
         IN_FOLDER(test_config__half_a_sim_is_refused),
     };
     return cmocka_run_group_tests_name("app/config", tests, NULL, NULL);

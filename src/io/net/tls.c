@@ -2,6 +2,7 @@
 #include "io/net/tls.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "io/net/tls_session.h"
 
 struct tls_context {
+    pthread_mutex_t lock; /* of the pointer: a reload puts another in its place */
     SSL_CTX *ssl;
     bool is_server;
     char *certificate_file, *key_file; /* of a server */
@@ -73,9 +75,11 @@ enum err tls_server_reload(struct tls_context *t)
     CHECK(t->is_server);
     const enum err err = tls_server_new(t->certificate_file, t->key_file, &fresh);
     if (err) return err_note(err, "while reading the certificate again");
+    pthread_mutex_lock(&t->lock);
     SSL_CTX *old = t->ssl;
     t->ssl = fresh->ssl;
     fresh->ssl = old;
+    pthread_mutex_unlock(&t->lock);
     tls_context_free(fresh);
     return OK;
 }
@@ -86,7 +90,18 @@ void tls_context_free(struct tls_context *t)
     SSL_CTX_free(t->ssl);
     free(t->certificate_file);
     free(t->key_file);
+    pthread_mutex_destroy(&t->lock);
     free(t);
+}
+
+/* The session keeps what it was made from. */
+static SSL *ssl_new(const struct tls_context *t)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)&t->lock; /* all else is only read */
+    pthread_mutex_lock(lock);
+    SSL *ssl = SSL_new(t->ssl);
+    pthread_mutex_unlock(lock);
+    return ssl;
 }
 
 enum err tls_session_new(const struct tls_context *context, const char *host,
@@ -95,7 +110,7 @@ enum err tls_session_new(const struct tls_context *context, const char *host,
     struct tls_session *s = calloc(1, sizeof *s);
     if (!s) return err_set(ERR_NO_MEMORY, "no memory for a TLS session");
     ERR_clear_error();
-    s->ssl = SSL_new(context->ssl);
+    s->ssl = ssl_new(context);
     s->in = BIO_new(BIO_s_mem());
     s->out = BIO_new(BIO_s_mem());
     if (!s->ssl || !s->in || !s->out) {
@@ -201,6 +216,7 @@ static enum err context_new(bool is_server, struct tls_context **out)
         free(t);
         return ssl_failed(ERR_NO_MEMORY, "TLS settings");
     }
+    CHECK(pthread_mutex_init(&t->lock, NULL) == 0);
     SSL_CTX_set_min_proto_version(t->ssl, TLS1_2_VERSION);
     SSL_CTX_set_options(t->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     /* Idle conns give their record buffers back: 30 KB each. */
@@ -209,12 +225,31 @@ static enum err context_new(bool is_server, struct tls_context **out)
     return OK;
 }
 
+/* OpenSSL would ask on the terminal, and the server would wait there. */
+static int on_passphrase(char *out, int size, int writes, void *user)
+{
+    bool *asked = user;
+    (void)out, (void)size, (void)writes;
+    *asked = true;
+    return -1;
+}
+
 static enum err certificate_load(SSL_CTX *ssl, const char *certificate_file, const char *key_file)
 {
+    bool asked = false;
     if (SSL_CTX_use_certificate_chain_file(ssl, certificate_file) != 1)
         return ssl_failed(ERR_INVALID, certificate_file);
-    if (SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) != 1)
-        return ssl_failed(ERR_INVALID, key_file);
+    SSL_CTX_set_default_passwd_cb(ssl, on_passphrase);
+    SSL_CTX_set_default_passwd_cb_userdata(ssl, &asked);
+    const bool is_key = SSL_CTX_use_PrivateKey_file(ssl, key_file, SSL_FILETYPE_PEM) == 1;
+    SSL_CTX_set_default_passwd_cb(ssl, NULL);
+    SSL_CTX_set_default_passwd_cb_userdata(ssl, NULL);
+    if (asked) {
+        ERR_clear_error();
+        return err_set(ERR_INVALID, "%s: the key has a passphrase, and nobody is there to type it",
+                       key_file);
+    }
+    if (!is_key) return ssl_failed(ERR_INVALID, key_file);
     if (SSL_CTX_check_private_key(ssl) != 1)
         return ssl_failed(ERR_INVALID, "the key does not belong to the certificate");
     return OK;

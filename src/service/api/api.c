@@ -24,13 +24,17 @@ enum {
 };
 
 /* On every answer, refusals of the HTTP server included. */
-static const char security_headers[] =
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
-    "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'; object-src 'none'\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "Referrer-Policy: no-referrer\r\n"
-    "Cross-Origin-Resource-Policy: same-origin\r\n";
+#define SECURITY_HEADERS                                                                           \
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "           \
+    "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "              \
+    "frame-ancestors 'none'; object-src 'none'\r\n"                                                \
+    "X-Content-Type-Options: nosniff\r\n"                                                          \
+    "Referrer-Policy: no-referrer\r\n"                                                             \
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+static const char plain_headers[] = SECURITY_HEADERS;
+/* Whoever came by https once is not to be led back to http by somebody in between. */
+static const char tls_headers[] =
+    SECURITY_HEADERS "Strict-Transport-Security: max-age=31536000\r\n";
 
 /* For connections over a limit. Nobody reads their request, so they have no id of their own. */
 static const char full_body[] =
@@ -129,7 +133,8 @@ enum err api_open(uv_loop_t *loop, const struct api_options *options, struct api
         .port = options->port,
         .sharing = options->sharing,
         .limits = {.body_limit = BODY_LIMIT},
-        .headers = security_headers,
+        .tls = options->tls,
+        .headers = options->tls ? tls_headers : plain_headers,
         .full_type = "application/problem+json",
         .full_body = full_body,
         .handler = on_request,

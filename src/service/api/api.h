@@ -37,7 +37,8 @@ struct api_options {
     const char *address;
     uint16_t port; /* 0: the system picks, see api_port */
     enum listener_sharing sharing;
-    const char *store_path; /* opened before by the writing side */
+    const struct tls_context *tls; /* NULL: plain */
+    const char *store_path;        /* opened before by the writing side */
     struct desk desk;
     struct guard *guard;                   /* counts requests by enum limit_class; on the loop */
     const struct trusted_proxies *proxies; /* who may say whom a request is from */
