@@ -1,9 +1,12 @@
-/* Rows made durable in group commit, through the store thread, against what each database's own
+/* Trades made durable in group commit, through the store thread, against what each database's own
  * library does with 100 rows a commit: bench_trades FOLDER [postgresql://… of an empty database]
  *
- * Ours are orders: 26 columns, four indexes, two references, every rule of the schema. The peer's
- * are trades of 13 columns with one index and no rules. Runs are interleaved, so that both see the
- * same moods of the disk. */
+ * A trade is one fill. Ours book it as the program does (STORE_FILL_BOOKED): in one transaction the
+ * fill's row (20 columns, 5 indexes, 3 references), its order as it is after it, the bot's position
+ * and totals, and, for every second one, the round trip that it closes (21 columns, 4 indexes, 3
+ * references). BOTS bots take turns, each with orders that were placed before the clock started.
+ * The peer inserts one row a trade, of 13 columns with one index beside the key, and keeps no
+ * order, position or total. Runs are interleaved, so that both see the same moods of the disk. */
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +18,7 @@
 #include "base/clock.h"
 #include "io/store/store_thread.h"
 
-enum { ROWS = 20000, BATCH = 100, ROUNDS = 3, SLOTS = 1024 };
+enum { ROWS = 20000, BATCH = 100, ROUNDS = 3, SLOTS = 1024, BOTS = 20 };
 
 #define TRADES                                                                                     \
     "CREATE TABLE peer_trades (id BIGINT PRIMARY KEY, bot_id BIGINT, user_id BIGINT, venue TEXT,"  \
@@ -25,7 +28,7 @@ enum { ROWS = 20000, BATCH = 100, ROUNDS = 3, SLOTS = 1024 };
 
 struct bench {
     struct store *store;
-    uint64_t bot_id, next_id;
+    uint64_t bots[BOTS], next_id;
     int64_t peer_id;
     sem_t woken;
     sqlite3 *sqlite;
@@ -40,16 +43,64 @@ static void must(int good, const char *cause)
     exit(1);
 }
 
-static struct store_order make_order(uint64_t id, uint64_t bot_id)
+static const struct store_market market = {
+    .price_scale = 2, .qty_scale = 5, .base_scale = 8, .quote_scale = 8, .symbol = "BTCUSDT"};
+
+/* Each bot buys and sells in turn. */
+static struct order make_order(uint64_t id)
 {
-    struct store_order row = {
-        .order = {.id = id, .bot_id = bot_id, .state = ORDER_SENT, .qty = {1540}, .created_ms = 1},
-        .market = {.price_scale = 2, .qty_scale = 5, .base_scale = 8, .quote_scale = 8},
+    return (struct order){.id = id,
+                          .state = ORDER_SENT,
+                          .side = id / BOTS % 2 ? SIDE_SELL : SIDE_BUY,
+                          .qty = {1540},
+                          .created_ms = 1};
+}
+
+static void place(const struct bench *b, uint64_t id, struct store_command *c)
+{
+    c->kind = STORE_ORDER_PLACED;
+    c->order = (struct store_order){
+        .order = make_order(id),
+        .market = market,
         .body = "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01540",
     };
-    memcpy(row.market.symbol, "BTCUSDT", 8);
-    client_id_write("abcdefgh", id, row.client_order_id);
-    return row;
+    c->order.order.bot_id = b->bots[id % BOTS];
+    client_id_write("abcdefgh", id, c->order.client_order_id);
+}
+
+static void book(const struct bench *b, uint64_t id, struct store_command *c)
+{
+    const struct order order = make_order(id);
+    const bool closes = order.side == SIDE_SELL;
+    const int64_t price = 6150000 + (int64_t)(id % 1000), now_ms = 1700000000000 + (int64_t)id;
+    c->kind = STORE_FILL_BOOKED;
+    c->booking = (struct store_booking){.bot_id = b->bots[id % BOTS], .market = market};
+    struct booking *k = &c->booking.booking;
+    k->fill = (struct fill){.order_id = id,
+                            .venue_trade_id = id,
+                            .price = {price},
+                            .qty = {1540},
+                            .fee = {94710},
+                            .fee_scale = 8,
+                            .fee_asset = "USDT",
+                            .liquidity = LIQUIDITY_TAKER,
+                            .time_ms = now_ms};
+    k->order = order;
+    k->order.state = ORDER_FILLED;
+    k->order.filled = k->order.qty;
+    k->order.filled_quote = (struct money){price * 1540};
+    k->position = (struct position){.open = !closes, .bought = {1540}, .entry_price = {price}};
+    k->totals = (struct bot_totals){.day = 19675, .realized = {(int64_t)id}, .trades = id / 2};
+    k->closed = closes;
+    if (closes)
+        k->round_trip = (struct round_trip){.qty = {1540},
+                                            .entry_price = {price - 1},
+                                            .exit_price = {price},
+                                            .pnl = {1445},
+                                            .fees = {189420},
+                                            .opened_ms = now_ms - 20,
+                                            .closed_ms = now_ms,
+                                            .exit_reason = PURPOSE_TARGET};
 }
 
 static void wake(void *user)
@@ -57,23 +108,30 @@ static void wake(void *user)
     sem_post(user);
 }
 
-static void ours(struct bench *b)
+static void push_all(struct bench *b, uint64_t first,
+                     void (*make)(const struct bench *, uint64_t, struct store_command *))
 {
     struct store_thread *t = NULL;
     const struct store_thread_options options = {
         .store = b->store, .slot_count = SLOTS, .wake = wake, .user = &b->woken};
     must(store_thread_start(&options, &t) == OK, err_text());
     struct store_ack ack;
-    for (int pushed = 0, acked = 0; acked < ROWS;) {
-        struct store_command c = {.kind = STORE_ORDER_PLACED};
-        c.order = make_order(b->next_id + 1, b->bot_id);
+    for (uint64_t pushed = 0, acked = 0; acked < ROWS;) {
+        struct store_command c = {0};
+        make(b, first + pushed, &c);
         if (pushed < ROWS && store_thread_push(t, &c))
-            pushed++, b->next_id++;
+            pushed++;
         else
             sem_wait(&b->woken);
         for (; store_thread_pop_ack(t, &ack); acked++) must(ack.err == OK, "refused");
     }
     store_thread_free(t);
+}
+
+static void ours(struct bench *b)
+{
+    push_all(b, b->next_id, book);
+    b->next_id += ROWS;
 }
 
 static void sqlite_rows(struct bench *b)
@@ -137,19 +195,22 @@ static void measure(struct bench *b, const char *url, void (*peer)(struct bench 
                             .capital = {1},
                             .sizing_value = 1};
     double best = 0, best_peer = 0;
-    b->next_id = 0;
+    b->next_id = 1;
     b->peer_id = 0;
     must(store_open(url, 1, &b->store) == OK, err_text());
-    must(store_begin(b->store) == OK && store_bot_insert(b->store, &bot, &b->bot_id) == OK &&
-             store_commit(b->store) == OK,
-         err_text());
+    must(store_begin(b->store) == OK, err_text());
+    for (int i = 0; i < BOTS; i++)
+        must(store_bot_insert(b->store, &bot, &b->bots[i]) == OK, err_text());
+    must(store_commit(b->store) == OK, err_text());
     for (int round = 0; round < ROUNDS; round++) {
+        push_all(b, b->next_id, place);
         const double theirs = rate(b, peer), mine = rate(b, ours);
         if (theirs > best_peer) best_peer = theirs;
         if (mine > best) best = mine;
     }
     store_close(b->store);
-    printf("durable in group commit, %s: ours %.0f /s, peer %.0f /s (%s, 100 a commit), ratio %.2f "
+    printf("trades durable in group commit, %s: ours %.0f /s, peer %.0f /s (%s, 100 a commit), "
+           "ratio %.2f "
            "(target >= 1.0)\n",
            name, best, best_peer, peer_name, best / best_peer);
     fflush(stdout);

@@ -89,13 +89,16 @@ static enum err read_install_id(struct store *s);
 static enum err make_install_id(char out[INSTALL_ID_SIZE]);
 static enum err begin(struct store *s, enum sql_pace pace);
 static enum err usable(struct store *s);
+static enum sql_piece piece_for(const struct store *s, enum sql_piece piece);
 static enum err start(struct store *s, enum sql_piece piece);
+static enum err write_kept(struct store *s);
 static bool is_refusal(enum err err);
 static enum err finish(struct store *s, enum sql_piece piece, enum err err, const char *doing,
                        uint64_t id);
 static enum err fill_insert(struct store *s, const struct store_booking *booking);
-static enum err position_upsert(struct store *s, const struct store_booking *booking);
-static enum err totals_upsert(struct store *s, const struct store_totals *totals);
+static enum err keep_change(struct store *s, const struct store_change *row);
+static enum err keep_position(struct store *s, const struct store_position *row);
+static enum err keep_totals(struct store *s, const struct store_totals *row);
 static enum err round_trip_insert(struct store *s, const struct booking *booking);
 static void bind_bot(struct sql_statement *st, const struct store_bot *bot, const char *symbols);
 static enum err check_texts(const struct store_bot *bot, char **symbols);
@@ -189,9 +192,8 @@ enum err store_begin(struct store *s)
     return begin(s, SQL_EXACT);
 }
 
-enum err store_begin_deferred(struct store *s, bool *exact)
+enum err store_begin_deferred(struct store *s)
 {
-    *exact = s->db && sql_kind(s->db) == SQL_SQLITE;
     return begin(s, SQL_DEFERRED);
 }
 
@@ -203,6 +205,7 @@ static enum err begin(struct store *s, enum sql_pace pace)
     if (err) return err_note(err, "while beginning a transaction");
     s->in_transaction = true;
     s->lost = false;
+    s->refused = OK;
     s->pace = pace;
     return OK;
 }
@@ -210,6 +213,7 @@ static enum err begin(struct store *s, enum sql_pace pace)
 enum err store_commit(struct store *s)
 {
     enum err err = usable(s);
+    if (!err) err = write_kept(s);
     const bool tried = !err;
     if (tried) err = sql_commit(s->db);
     if (tried && err == ERR_IO) {
@@ -229,6 +233,7 @@ void store_rollback(struct store *s)
     if (s->db) sql_rollback(s->db);
     s->in_transaction = false;
     s->order_id_floor = 0;
+    s->later.change_count = s->later.position_count = s->later.totals_count = 0;
 }
 
 enum err store_order_placed(struct store *s, const struct store_order *row)
@@ -277,24 +282,10 @@ enum err store_order_ids_reserve(struct store *s, uint64_t order_id)
 
 enum err store_order_changed(struct store *s, const struct store_change *change)
 {
-    const struct order *o = &change->order;
     enum err err = start(s, SQL_ONE_STATEMENT);
     if (err) return err;
-    struct sql_statement *st = s->statements[ORDER_CHANGED];
-    sql_u64(st, o->id);
-    sql_text(st, order_state_name((enum order_state)o->state));
-    sql_text(st, order_reason_name((enum order_reason)o->reason));
-    sql_i64(st, o->filled.units);
-    sql_i64(st, o->filled_quote.units);
-    sql_u64(st, o->venue_order_id);
-    sql_i64(st, o->venue_code);
-    sql_i64(st, o->updated_ms);
-    sql_i64(st, o->qty.units);
-    sql_i64(st, o->price.units);
-    sql_i64(st, o->trigger.units);
-    bind_market(st, &change->market);
-    err = sql_run_one(st, "order", o->id);
-    return finish(s, SQL_ONE_STATEMENT, err, "changing order", o->id);
+    err = keep_change(s, change);
+    return finish(s, SQL_ONE_STATEMENT, err, "changing order", change->order.id);
 }
 
 enum err store_fill_booked(struct store *s, const struct store_booking *row)
@@ -303,12 +294,13 @@ enum err store_fill_booked(struct store *s, const struct store_booking *row)
     enum err err = start(s, SQL_STATEMENTS);
     if (err) return err;
     const struct store_totals totals = {row->bot_id, row->market.quote_scale, booking->totals};
+    const struct store_change change = {booking->order, row->market};
+    const struct store_position position = {row->bot_id, row->market, booking->position};
     err = fill_insert(s, row);
     if (!err && booking->closed) err = round_trip_insert(s, booking);
-    const struct store_change change = {booking->order, row->market};
-    if (!err) err = store_order_changed(s, &change);
-    if (!err) err = position_upsert(s, row);
-    if (!err) err = totals_upsert(s, &totals);
+    if (!err) err = keep_change(s, &change);
+    if (!err) err = keep_position(s, &position);
+    if (!err) err = keep_totals(s, &totals);
     return finish(s, SQL_STATEMENTS, err, "booking a fill of order", booking->fill.order_id);
 }
 
@@ -366,7 +358,9 @@ enum err store_bot_update(struct store *s, const struct store_bot *bot)
 enum err store_bot_delete(struct store *s, uint64_t user_id, uint64_t bot_id, int64_t now_ms)
 {
     enum { RUNNING = 1, ORDERS = 2, POSITION_OPEN = 4 };
-    enum err err = start(s, SQL_ONE_STATEMENT);
+    enum err err = usable(s);
+    if (!err) err = write_kept(s);
+    if (!err) err = start(s, SQL_ONE_STATEMENT);
     if (err) return err;
     int64_t ties = 0;
     struct sql_statement *st = s->statements[BOT_TIES];
@@ -404,7 +398,7 @@ enum err store_bot_totals(struct store *s, const struct store_totals *totals)
 {
     enum err err = start(s, SQL_ONE_STATEMENT);
     if (err) return err;
-    err = totals_upsert(s, totals);
+    err = keep_totals(s, totals);
     return finish(s, SQL_ONE_STATEMENT, err, "keeping the totals of bot", totals->bot_id);
 }
 
@@ -412,6 +406,7 @@ enum err store_bot_totals(struct store *s, const struct store_totals *totals)
 enum err store_run(struct store *s, enum err (*run)(struct store *s, void *arg), void *arg)
 {
     enum err err = usable(s);
+    if (!err) err = write_kept(s);
     if (!err) err = sql_set_pace(s->db, SQL_EXACT);
     if (err) return err;
     err = sql_save(s->db, SQL_STATEMENTS);
@@ -490,11 +485,27 @@ static enum err usable(struct store *s)
     return OK;
 }
 
+/* A deferred transaction is rolled back whole at a refusal, so its pieces need no savepoint. */
+static enum sql_piece piece_for(const struct store *s, enum sql_piece piece)
+{
+    return s->pace == SQL_DEFERRED ? SQL_ONE_STATEMENT : piece;
+}
+
 /* Each write is a piece of its own. */
 static enum err start(struct store *s, enum sql_piece piece)
 {
     const enum err err = usable(s);
-    return err ? err : sql_save(s->db, piece);
+    return err ? err : sql_save(s->db, piece_for(s, piece));
+}
+
+/* What was held back is in the database after it. */
+static enum err write_kept(struct store *s)
+{
+    if (s->refused) return err_set(s->refused, "a write of this transaction was refused");
+    const enum err err = store_later_write(s);
+    if (is_refusal(err)) s->refused = err;
+    if (err && !is_refusal(err)) s->lost = true;
+    return err;
 }
 
 static bool is_refusal(enum err err)
@@ -506,9 +517,10 @@ static bool is_refusal(enum err err)
 static enum err finish(struct store *s, enum sql_piece piece, enum err err, const char *doing,
                        uint64_t id)
 {
-    err = sql_saved(s->db, piece, err);
+    err = sql_saved(s->db, piece_for(s, piece), err);
     if (!err) return OK;
     if (!is_refusal(err)) s->lost = true;
+    if (is_refusal(err) && s->pace == SQL_DEFERRED) s->refused = err;
     return err_note(err, "while %s %llu", doing, (unsigned long long)id);
 }
 
@@ -549,9 +561,43 @@ static enum err round_trip_insert(struct store *s, const struct booking *booking
     return sql_run(st);
 }
 
-static enum err position_upsert(struct store *s, const struct store_booking *row)
+static enum err keep_change(struct store *s, const struct store_change *row)
 {
-    const struct position *p = &row->booking.position;
+    return s->pace == SQL_DEFERRED ? store_later_change(s, row) : store_change_write(s, row);
+}
+
+static enum err keep_position(struct store *s, const struct store_position *row)
+{
+    return s->pace == SQL_DEFERRED ? store_later_position(s, row) : store_position_write(s, row);
+}
+
+static enum err keep_totals(struct store *s, const struct store_totals *row)
+{
+    return s->pace == SQL_DEFERRED ? store_later_totals(s, row) : store_totals_write(s, row);
+}
+
+enum err store_change_write(struct store *s, const struct store_change *change)
+{
+    const struct order *o = &change->order;
+    struct sql_statement *st = s->statements[ORDER_CHANGED];
+    sql_u64(st, o->id);
+    sql_text(st, order_state_name((enum order_state)o->state));
+    sql_text(st, order_reason_name((enum order_reason)o->reason));
+    sql_i64(st, o->filled.units);
+    sql_i64(st, o->filled_quote.units);
+    sql_u64(st, o->venue_order_id);
+    sql_i64(st, o->venue_code);
+    sql_i64(st, o->updated_ms);
+    sql_i64(st, o->qty.units);
+    sql_i64(st, o->price.units);
+    sql_i64(st, o->trigger.units);
+    bind_market(st, &change->market);
+    return sql_run_one(st, "order", o->id);
+}
+
+enum err store_position_write(struct store *s, const struct store_position *row)
+{
+    const struct position *p = &row->position;
     struct sql_statement *st = s->statements[POSITION];
     sql_u64(st, row->bot_id);
     sql_i64(st, p->open);
@@ -569,7 +615,7 @@ static enum err position_upsert(struct store *s, const struct store_booking *row
     return sql_run(st);
 }
 
-static enum err totals_upsert(struct store *s, const struct store_totals *row)
+enum err store_totals_write(struct store *s, const struct store_totals *row)
 {
     const struct bot_totals *t = &row->totals;
     struct sql_statement *st = s->statements[TOTALS];

@@ -63,10 +63,11 @@ enum err store_reopen(struct store *s) ERR_MUST_USE;
 /* Of the file; NULL for a database that is none. */
 const char *store_path(const struct store *s);
 
-/* As store_begin, but a refusal may be told late (see SQL_DEFERRED): by any later call, or by
- * store_commit. Then nothing of the transaction is done, and only an exact one tells which write
- * was refused. *exact says that this one is exact all the same, because the database always is. */
-enum err store_begin_deferred(struct store *s, bool *exact) ERR_MUST_USE;
+/* As store_begin, but a refusal may be told late, by any later call or by store_commit. After a
+ * refusal nothing of the transaction is done, and only one begun by store_begin tells which write
+ * was refused; store_run alone is told at once. The states of an order, a position and a bot's
+ * totals are written once, as they are at the end (store_later.h). */
+enum err store_begin_deferred(struct store *s) ERR_MUST_USE;
 enum err store_begin(struct store *s) ERR_MUST_USE;
 enum err store_commit(struct store *s) ERR_MUST_USE;
 /* Fine where a failure ended the transaction already. */

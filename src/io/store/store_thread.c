@@ -60,7 +60,7 @@ static bool is_worldly(enum err err);
 static void note_trouble(struct store_thread *t, enum err err);
 static void mend(struct store_thread *t);
 static bool wait_for_world(struct store_thread *t, uint32_t round);
-static enum err try_together(struct store_thread *t, uint32_t count, bool *exact, bool again);
+static enum err try_together(struct store_thread *t, uint32_t count, bool exact, bool again);
 static enum err execute_again(struct store *s, const struct store_command *c,
                               struct store_ack *result);
 static void log_refusal(const struct store_command *c);
@@ -302,7 +302,7 @@ static void execute_batch(struct store_thread *t, uint32_t count)
     for (uint32_t i = 0; i < count; i++) t->results[i] = (struct store_ack){.id = t->batch[i].id};
     for (uint32_t round = 0;; round++) {
         enum err err = store_is_broken(t->store) ? store_reopen(t->store) : OK;
-        if (!err) err = try_together(t, count, &exact, again);
+        if (!err) err = try_together(t, count, exact || again, again);
         again |= store_is_broken(t->store);
         if (!err) {
             if (atomic_load(&t->trouble) != OK) mend(t);
@@ -367,19 +367,18 @@ static bool wait_for_world(struct store_thread *t, uint32_t round)
 
 /* OK: committed, and every result tells of its own command.
  * Else nothing of it may be told as done. */
-static enum err try_together(struct store_thread *t, uint32_t count, bool *exact, bool again)
+static enum err try_together(struct store_thread *t, uint32_t count, bool exact, bool again)
 {
-    *exact |= again;
-    enum err err = *exact ? store_begin(t->store) : store_begin_deferred(t->store, exact);
+    enum err err = exact ? store_begin(t->store) : store_begin_deferred(t->store);
     if (err) return err;
     for (uint32_t i = 0; i < count; i++) {
         struct store_ack *result = &t->results[i];
         const struct store_command *c = &t->batch[i];
         err = again ? execute_again(t->store, c, result) : execute(t->store, c, &result->row_id);
         if (!again || c->kind != STORE_RUN) result->err = (uint8_t)err;
-        if (*exact && (err == ERR_NOT_FOUND || err == ERR_INVALID)) log_refusal(c);
+        if (exact && (err == ERR_NOT_FOUND || err == ERR_INVALID)) log_refusal(c);
         /* A function is told at once what became of it, in any transaction. */
-        if (!err || ((*exact || c->kind == STORE_RUN) && !is_worldly(err))) continue;
+        if (!err || ((exact || c->kind == STORE_RUN) && !is_worldly(err))) continue;
         store_rollback(t->store);
         return err;
     }

@@ -17,8 +17,9 @@
  *   lost or overtakes it. After a commit of unknown outcome the store is reopened, and each command
  *   finds out by its own rows whether it is done; a STORE_RUN has no rows that we know, and is
  *   acked ERR_IO: whoever asked for it looks. Meanwhile store_thread_trouble tells why.
- * - On PostgreSQL a batch is sent as one pipeline. If one of its commands is refused, nothing of it
- *   has happened, and it is carried out once more with an answer to each.
+ * - A batch is a deferred transaction (store_begin_deferred), on PostgreSQL one pipeline. If one of
+ *   its commands is refused, nothing of it has happened, and it is carried out once more with an
+ *   answer to each.
  * - A full disk gets the reserve (reserve.h): commands go on, but the trouble stays until there is
  *   room for a reserve again. Whoever adds risk must not use it up.
  *
