@@ -1,5 +1,5 @@
-/* tradebot serve: the server. Simulated exchange, trade thread, store thread and web loop wired
- * together; the web loop is the main thread's. */
+/* tradebot serve: the server. Simulated exchange, trade thread, store thread and web threads wired
+ * together; the first web thread's loop is the main thread's. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,17 +13,17 @@
 #include "app/config.h"
 #include "app/data_folder.h"
 #include "app/demo.h"
-#include "app/gate.h"
 #include "app/letters.h"
 #include "app/office.h"
 #include "app/options.h"
 #include "app/process_guard.h"
 #include "app/sim_thread.h"
 #include "app/trader.h"
+#include "app/web_thread.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/store/backup.h"
-#include "service/api/api.h"
 
 /* How late Binance's queries may be, before "not found" is proof;
  * the simulated exchange is never. */
@@ -46,7 +46,6 @@ struct server {
     char origin[ADDRESS_HOST_SIZE + 32]; /* where it listens */
     char store_url[2 * CONFIG_TEXT_SIZE];
     char rest_urls[VENUE_COUNT][CONFIG_TEXT_SIZE];
-    uv_loop_t loop;
     uv_signal_t interrupt, terminate, hang_up;
     struct bridge bridge;
     struct store *store;
@@ -55,8 +54,10 @@ struct server {
     struct tls_context *tls; /* NULL: plain http */
     struct letters *letters;
     struct office *office;
-    struct gate *gate;
-    struct api *api;
+    struct guard_limits *limits;
+    struct tallies tallies;
+    struct web_thread webs[WEB_THREADS_MAX];
+    uint32_t web_count;
     bool stopping;
 };
 
@@ -113,43 +114,13 @@ static enum err open_trader(struct server *s)
     return err;
 }
 
-static void on_publication(void *user, const struct publication *p)
-{
-    struct server *s = user;
-    if (s->api) api_on_publication(s->api, p);
-}
-
-static enum err open_api(struct server *s)
-{
-    const struct api_options options = {
-        .address = s->config.host,
-        .port = s->config.port,
-        .tls = s->tls,
-        .store_path = s->store_url,
-        .desk = bridge_desk(&s->bridge.ends[0]),
-        .guard = gate_guard(s->gate),
-        .proxies = &s->config.proxies,
-        .redis = gate_redis(s->gate),
-        .mailer = letters_mailer(s->letters),
-        .accounts = office_accounts(s->office),
-        .account_desk = office_desk(s->office),
-        .version = TRADEBOT_VERSION,
-        .commit = "",
-        .live_enabled = s->config.live_trading,
-        .demo = s->demo,
-        .language = s->config.locale == LOCALE_TR ? LANGUAGE_TURKISH : LANGUAGE_ENGLISH,
-        .publications_dropped = &s->bridge.dropped,
-    };
-    return api_open(&s->loop, &options, &s->api);
-}
-
 static void on_signal(uv_signal_t *signal, int number)
 {
     struct server *s = signal->data;
     if (s->stopping) return;
     s->stopping = true;
     log_info("stopping", "signal=%d", number);
-    uv_stop(&s->loop);
+    uv_stop(signal->loop);
 }
 
 static void on_hang_up(uv_signal_t *signal, int number)
@@ -167,18 +138,33 @@ static enum err open_certificate(struct server *s)
     return err;
 }
 
-static enum err open_loop(struct server *s)
+static void open_signals(struct server *s)
 {
-    int code = uv_loop_init(&s->loop);
-    if (!code) code = uv_signal_init(&s->loop, &s->interrupt);
-    if (!code) code = uv_signal_init(&s->loop, &s->terminate);
-    if (!code) code = uv_signal_init(&s->loop, &s->hang_up);
-    if (code) return err_set(ERR_IO, "cannot make the web loop: %s", uv_strerror(code));
-    s->interrupt.data = s->terminate.data = s->hang_up.data = s;
+    uv_signal_t *const signals[] = {&s->interrupt, &s->terminate, &s->hang_up};
+    for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) {
+        CHECK(uv_signal_init(&s->webs[0].loop, signals[i]) == 0);
+        signals[i]->data = s;
+    }
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of that write */
     uv_signal_start(&s->interrupt, on_signal, SIGINT);
     uv_signal_start(&s->terminate, on_signal, SIGTERM);
-    return bridge_open_web(&s->bridge.ends[0], &s->loop, on_publication, s);
+}
+
+static enum err prepare_webs(struct server *s)
+{
+    enum err err = OK;
+    for (uint32_t i = 0; !err && i < s->web_count; i++)
+        err = web_thread_prepare(&s->webs[i], i, &s->bridge);
+    if (!err) open_signals(s);
+    return err;
+}
+
+static void close_signals(struct server *s)
+{
+    if (!s->interrupt.data) return;
+    uv_close((uv_handle_t *)&s->interrupt, NULL);
+    uv_close((uv_handle_t *)&s->terminate, NULL);
+    uv_close((uv_handle_t *)&s->hang_up, NULL);
 }
 
 static void print_ready(void *user)
@@ -192,29 +178,26 @@ static void tell_origin(struct server *s)
 {
     const bool v6 = strchr(s->config.host, ':') != NULL;
     snprintf(s->origin, sizeof s->origin, "%s://%s%s%s:%u", s->tls ? "https" : "http",
-             v6 ? "[" : "", s->config.host, v6 ? "]" : "", api_port(s->api));
+             v6 ? "[" : "", s->config.host, v6 ? "]" : "", api_port(s->webs[0].api));
     letters_set_origin(s->letters, s->origin);
 }
 
 /* Takes down what is up, in the order that lets nothing talk to what is gone. */
 static enum err close_all(struct server *s)
 {
-    api_quiet(s->api);
-    gate_quiet(s->gate);
+    const uint32_t count = s->web_count;
+    for (uint32_t i = 1; i < count; i++) web_thread_stop(&s->webs[i]);
+    for (uint32_t i = 0; i < count; i++) web_thread_quiet(&s->webs[i]);
     office_finish(s->office);
     const enum err err = trader_stop(s->trader);
-    api_close(s->api);
-    gate_close(s->gate);
+    for (uint32_t i = 0; i < count; i++) web_thread_close(&s->webs[i]);
+    guard_limits_free(s->limits);
     office_close(s->office);
     letters_close(s->letters);
     tls_context_free(s->tls);
     sim_thread_stop(s->sim);
-    bridge_close_web(&s->bridge.ends[0]);
-    uv_close((uv_handle_t *)&s->interrupt, NULL);
-    uv_close((uv_handle_t *)&s->terminate, NULL);
-    uv_close((uv_handle_t *)&s->hang_up, NULL);
-    uv_run(&s->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&s->loop);
+    close_signals(s);
+    for (uint32_t i = 0; i < count; i++) web_thread_finish(&s->webs[i]);
     bridge_deinit(&s->bridge);
     store_close(s->store);
     return err;
@@ -222,22 +205,42 @@ static enum err close_all(struct server *s)
 
 static enum err start_office(struct server *s)
 {
-    struct office_surroundings around = {
-        .loop = &s->loop,
+    const struct office_surroundings around = {
+        .loop = &s->webs[0].loop,
         .store = trader_store_thread(s->trader),
         .store_url = s->store_url,
-        .letters = s->letters,
     };
-    for (unsigned i = 0; i < VENUE_COUNT; i++) around.rest_urls[i] = s->rest_urls[i];
     return office_start(s->office, &around);
 }
 
-static int serve(struct server *s, const struct options *usage)
+/* All of them listen before one of the others runs. */
+static enum err open_webs(struct server *s)
 {
-    enum err err = process_guard();
-    if (!err) err = bridge_init(&s->bridge, 1);
-    if (err) return options_failed(usage);
-    err = open_loop(s);
+    struct web_surroundings around = {
+        .config = &s->config,
+        .demo = s->demo,
+        .bridge = &s->bridge,
+        .store_url = s->store_url,
+        .store = trader_store_thread(s->trader),
+        .office = s->office,
+        .letters = s->letters,
+        .tls = s->tls,
+        .limits = s->limits,
+        .tallies = &s->tallies,
+    };
+    for (unsigned i = 0; i < VENUE_COUNT; i++) around.rest_urls[i] = s->rest_urls[i];
+    s->tallies.count = s->web_count;
+    enum err err = web_thread_open(&s->webs[0], &around, s->config.port);
+    for (uint32_t i = 1; !err && i < s->web_count; i++)
+        err = web_thread_open(&s->webs[i], &around, api_port(s->webs[0].api));
+    if (!err) tell_origin(s);
+    for (uint32_t i = 1; !err && i < s->web_count; i++) err = web_thread_start(&s->webs[i]);
+    return err;
+}
+
+static enum err open_all(struct server *s)
+{
+    enum err err = prepare_webs(s);
     if (!err) err = open_certificate(s);
     if (!err)
         err = data_folder_open(s->config.data, s->config.database_url, clock_wall_ms(&clock_system),
@@ -246,20 +249,28 @@ static int serve(struct server *s, const struct options *usage)
     if (!err) err = open_trader(s);
     if (!err) err = letters_open(&s->config, &s->letters);
     if (!err) err = start_office(s);
-    if (!err) err = gate_open(&s->config, &s->loop, &s->gate);
-    if (!err) err = open_api(s);
+    if (!err) err = gate_limits_open(&s->config, &s->limits);
+    return err ? err : open_webs(s);
+}
+
+static int serve(struct server *s, const struct options *usage)
+{
+    s->web_count = web_thread_count(&s->config);
+    enum err err = process_guard();
+    if (!err) err = bridge_init(&s->bridge, s->web_count);
+    if (err) return options_failed(usage);
+    err = open_all(s);
     if (err) {
         const int status = options_failed(usage);
         if (close_all(s) != OK) log_warn("stop_failed", "cause=%s", err_text());
         return status;
     }
-    tell_origin(s);
     if (s->demo)
         demo_start(bridge_desk(&s->bridge.ends[0]), office_accounts(s->office),
-                   office_desk(s->office), s->store_url, print_ready, s);
+                   clerk_desk(s->webs[0].clerk), s->store_url, print_ready, s);
     else
         print_ready(s);
-    uv_run(&s->loop, UV_RUN_DEFAULT);
+    uv_run(&s->webs[0].loop, UV_RUN_DEFAULT);
     return close_all(s) == OK ? 0 : options_failed(usage);
 }
 

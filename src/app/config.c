@@ -73,6 +73,18 @@ static enum err parse_listen(const struct setting *s, struct config *c, const ch
     return address_parse(value, c->host, &c->port) ? bad(s, value, err_text()) : OK;
 }
 
+static enum err parse_web_threads(const struct setting *s, struct config *c, const char *value)
+{
+    char *end;
+    const long count = strtol(value, &end, 10);
+    const bool is_auto = strcmp(value, "auto") == 0;
+    if (!is_auto &&
+        (!isdigit((unsigned char)*value) || *end || count < 1 || count > CONFIG_WEB_THREADS_MAX))
+        return bad(s, value, "must be auto, or a number from 1 to 16");
+    c->web_threads = is_auto ? 0 : (uint32_t)count;
+    return OK;
+}
+
 static enum err parse_registration(const struct setting *s, struct config *c, const char *value)
 {
     static const char *const names[] = {[REGISTRATION_FIRST] = "first",
@@ -156,6 +168,9 @@ static const struct setting settings[] = {
      "PEM file of the certificate with its chain: https instead of http; read again on SIGHUP",
      parse_text, FIELD(tls_certificate)},
     {"TRADEBOT_TLS_KEY", "", "PEM file of its key, mode 600", parse_text, FIELD(tls_key)},
+    {"TRADEBOT_WEB_THREADS", "auto",
+     "threads that answer people and programs, 1 to 16; auto: 1 below 4 cores, else 2",
+     parse_web_threads},
     {"TRADEBOT_REGISTRATION", "first",
      "who may register: the first account alone, anybody (open) or nobody (closed)",
      parse_registration},

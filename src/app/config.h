@@ -17,7 +17,7 @@
 #include "service/account/accounts.h"
 #include "service/api/limits.h"
 
-enum { CONFIG_TEXT_SIZE = 512 };
+enum { CONFIG_TEXT_SIZE = 512, CONFIG_WEB_THREADS_MAX = 16 };
 
 enum locale { LOCALE_TR, LOCALE_EN };
 
@@ -28,6 +28,7 @@ struct config {
     char host[ADDRESS_HOST_SIZE];        /* to listen on; see config_check */
     uint16_t port;                       /* 0: the system picks */
     char tls_certificate[CONFIG_TEXT_SIZE], tls_key[CONFIG_TEXT_SIZE]; /* both or none */
+    uint32_t web_threads; /* 0: as suits this machine, see web_thread.h */
     enum registration registration;
     struct trusted_proxies proxies;
     struct limit_rule limits[LIMIT_CLASS_COUNT];

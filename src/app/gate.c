@@ -8,17 +8,18 @@
 #include "service/api/limits.h"
 
 struct gate {
-    struct guard_limits *limits;
     struct guard *guard;
     struct redis *redis; /* NULL: memory only, or closed */
 };
 
-static enum err open_limits(struct gate *g, const struct config *config)
+enum err gate_limits_open(const struct config *config, struct guard_limits **out)
 {
     struct guard_limit limits[LIMIT_CLASS_COUNT];
     for (unsigned i = 0; i < LIMIT_CLASS_COUNT; i++)
         limits[i] = (struct guard_limit){limit_names[i], config->limits[i]};
-    return guard_limits_new(limits, LIMIT_CLASS_COUNT, *config->redis_url != '\0', &g->limits);
+    const enum err err =
+        guard_limits_new(limits, LIMIT_CLASS_COUNT, *config->redis_url != '\0', out);
+    return err ? err_note(err, "while setting up the rate limits") : OK;
 }
 
 static enum err open_redis(struct gate *g, const struct config *config, uv_loop_t *loop)
@@ -31,13 +32,13 @@ static enum err open_redis(struct gate *g, const struct config *config, uv_loop_
     return err ? err : redis_open(loop, &address, seed, &g->redis);
 }
 
-enum err gate_open(const struct config *config, uv_loop_t *loop, struct gate **out)
+enum err gate_open(const struct config *config, struct guard_limits *limits, uv_loop_t *loop,
+                   struct gate **out)
 {
     struct gate *g = calloc(1, sizeof *g);
     CHECK(g);
-    enum err err = open_limits(g, config);
-    if (!err) err = open_redis(g, config, loop);
-    if (!err) err = guard_new(loop, g->limits, g->redis, &g->guard);
+    enum err err = open_redis(g, config, loop);
+    if (!err) err = guard_new(loop, limits, g->redis, &g->guard);
     if (err)
         gate_close(g);
     else
@@ -67,6 +68,5 @@ void gate_close(struct gate *g)
     if (!g) return;
     gate_quiet(g);
     guard_free(g->guard);
-    guard_limits_free(g->limits);
     free(g);
 }

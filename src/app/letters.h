@@ -1,7 +1,8 @@
 /* Letters of a running server: the mailer of the settings, and where its links lead.
  *
  * Links begin with TRADEBOT_URL, or with where the server listens, told by letters_set_origin once
- * that is known. Thread: the web thread. */
+ * that is known. Thread: the main one; letters_send_reset, and reading the mailer's counters, any
+ * web thread. */
 #ifndef APP_LETTERS_H
 #define APP_LETTERS_H
 

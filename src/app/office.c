@@ -13,34 +13,21 @@
 #include "io/store/sealed_store.h"
 #include "io/store/store_pool.h"
 #include "service/account/directory_load.h"
-#include "service/api/key_probes.h"
 
-enum {
-    CHANGES_MAX = ACCOUNT_CALLS_MAX, /* every call may wait for the store; a ring's size */
-    NEWS_TIMEOUT_MS = 5000,
-};
+enum { NEWS_TIMEOUT_MS = 5000, SWEEP_SLOTS = 2 /* of the store client, which has one command */ };
 
 struct office {
     const struct config *config;
     struct accounts accounts;
-    struct account_desk *desk;
     bool is_unclaimed; /* there may be a set-up token */
 
-    uv_loop_t *loop;
     uv_async_t wake;
     uv_timer_t tick, broom;
     unsigned handles_left; /* that are open */
 
-    struct store_thread *store;
     struct store_client *client;
-    struct account_change *changes[CHANGES_MAX]; /* pushed and not acked, in order */
-    uint32_t change_first, change_count;
+    bool sweeps; /* that is under way */
 
-    struct account_change sweep; /* first asked of: see office_of_sweep */
-    bool sweeps;                 /* it is under way */
-
-    struct letters *letters;
-    struct key_probes *probes;
     struct store_pool *readers;
     struct store_pool_client *reader;
     struct store_job news; /* first asked of: see office_of */
@@ -116,37 +103,6 @@ enum err office_open(const struct config *config, struct store *store, bool with
     return OK;
 }
 
-/* ---- changes ---- */
-
-static enum err run_change(struct store *s, void *arg)
-{
-    struct account_change *change = arg;
-    return change->run(store_sql(s), change);
-}
-
-static bool change(void *self, struct account_change *change)
-{
-    struct office *o = self;
-    const struct store_command command = {.kind = STORE_RUN,
-                                          .run = {.run = run_change, .arg = change}};
-    if (o->change_count == CHANGES_MAX || !store_client_push(o->client, &command)) return false;
-    o->changes[(o->change_first + o->change_count++) % CHANGES_MAX] = change;
-    return true;
-}
-
-/* Acks come in the order of the commands. */
-static void take_acks(struct office *o)
-{
-    struct store_ack ack;
-    while (store_client_pop_ack(o->client, &ack)) {
-        CHECK(o->change_count > 0);
-        struct account_change *done = o->changes[o->change_first];
-        o->change_first = (o->change_first + 1) % CHANGES_MAX;
-        o->change_count--;
-        done->on_done(done, (enum err)ack.err);
-    }
-}
-
 /* ---- news ---- */
 
 static struct office *office_of(struct store_job *job)
@@ -181,49 +137,35 @@ static void on_tick(uv_timer_t *timer)
 
 /* ---- rows whose time is over ---- */
 
-static struct office *office_of_sweep(struct account_change *change)
-{
-    return (struct office *)((char *)change - offsetof(struct office, sweep));
-}
-
 /* On the store's thread. */
-static enum err run_sweep(struct sql *db, struct account_change *change)
+static enum err sweep_again(struct store *s, void *arg)
 {
-    (void)change;
-    return account_store_sweep(db, now_ms());
+    (void)arg;
+    return account_store_sweep(store_sql(s), now_ms());
 }
 
-static void on_swept(struct account_change *change, enum err err)
+static void take_acks(struct office *o)
 {
-    office_of_sweep(change)->sweeps = false;
-    if (err) log_warn("account_sweep_failed", "err=%d", (int)err);
+    struct store_ack ack;
+    while (store_client_pop_ack(o->client, &ack)) {
+        o->sweeps = false;
+        if (ack.err) log_warn("account_sweep_failed", "err=%d", ack.err);
+    }
 }
 
 /* What finds no room waits for the next time. */
 static void on_broom(uv_timer_t *timer)
 {
     struct office *o = timer->data;
-    if (o->sweeps) return;
-    o->sweep = (struct account_change){.run = run_sweep, .on_done = on_swept};
-    o->sweeps = change(o, &o->sweep);
+    const struct store_command command = {.kind = STORE_RUN, .run = {.run = sweep_again}};
+    if (!o->sweeps) o->sweeps = store_client_push(o->client, &command);
 }
 
 /* ---- running ---- */
 
-static bool probe(void *self, struct account_probe *probe)
-{
-    return key_probes_ask(((struct office *)self)->probes, probe);
-}
-
-static void send_reset(void *self, const char *email, const char *locale, const char *token)
-{
-    letters_send_reset(((struct office *)self)->letters, email, locale, token);
-}
-
 static void on_wake(uv_async_t *handle)
 {
     struct office *o = handle->data;
-    account_desk_collect(o->desk);
     take_acks(o);
     store_pool_deliver(o->reader);
 }
@@ -239,7 +181,6 @@ static enum err open_handles(struct office *o, uv_loop_t *loop)
     if (!code) code = uv_timer_init(loop, &o->tick);
     if (!code) code = uv_timer_init(loop, &o->broom);
     if (code) return err_set(ERR_IO, "cannot make the office's handles: %s", uv_strerror(code));
-    o->loop = loop;
     o->wake.data = o->tick.data = o->broom.data = o;
     o->handles_left = 3;
     return OK;
@@ -247,22 +188,13 @@ static enum err open_handles(struct office *o, uv_loop_t *loop)
 
 enum err office_start(struct office *o, const struct office_surroundings *around)
 {
-    const struct account_port port = {.self = o,
-                                      .change = change,
-                                      .send_reset = around->letters ? send_reset : NULL,
-                                      .probe = probe,
-                                      .wake = wake};
-    const struct store_thread_options client = {.slot_count = CHANGES_MAX, .wake = wake, .user = o};
+    const struct store_thread_options client = {.slot_count = SWEEP_SLOTS, .wake = wake, .user = o};
     const struct store_pool_options pool = {
         .url = around->store_url, .thread_count = 1, .queue_max = 1, .timeout_ms = NEWS_TIMEOUT_MS};
     const uint32_t sweep_ms = around->sweep_ms ? around->sweep_ms : OFFICE_SWEEP_MS;
     enum err err = open_handles(o, around->loop);
     if (err) return err;
-    o->store = around->store;
-    o->letters = around->letters;
-    o->desk = account_desk_new(&o->accounts, &port);
-    err = key_probes_new(o->loop, around->rest_urls, &o->probes);
-    if (!err) err = store_client_open(o->store, &client, &o->client);
+    err = store_client_open(around->store, &client, &o->client);
     if (!err) err = store_pool_start(&pool, &o->readers);
     if (!err) err = store_pool_client_open(o->readers, wake, o, &o->reader);
     if (!err) uv_timer_start(&o->tick, on_tick, OFFICE_NEWS_MS, OFFICE_NEWS_MS);
@@ -275,21 +207,13 @@ struct accounts *office_accounts(struct office *o)
     return &o->accounts;
 }
 
-struct account_desk *office_desk(struct office *o)
-{
-    return o->desk;
-}
-
 /* ---- ending ---- */
 
 void office_finish(struct office *o)
 {
-    if (!o || !o->desk) return;
-    key_probes_free(o->probes);
-    o->probes = NULL;
-    /* A database that takes nothing must not keep us: what waits for it is answered. */
-    if (account_desk_calls(o->desk) > 0) store_thread_hurry(o->store);
-    while (account_desk_calls(o->desk) > 0) uv_run(o->loop, UV_RUN_ONCE);
+    if (!o) return;
+    password_pool_close(o->accounts.passwords);
+    o->accounts.passwords = NULL;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -301,9 +225,8 @@ static void on_closed(uv_handle_t *handle)
 void office_close(struct office *o)
 {
     if (!o) return;
-    account_desk_free(o->desk);
     store_pool_stop(o->readers);
-    password_pool_close(o->accounts.passwords);
+    office_finish(o);
     vault_close(o->accounts.vault);
     directory_free(o->accounts.directory);
     if (o->handles_left == 0) {

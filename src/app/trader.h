@@ -3,7 +3,7 @@
  *   frames -> market session --event--> sequencer -> engine_step -> actions
  *                                           ^                          |
  *     paper venue, gateway ----event--------+      place: store, then (durable) paper or gateway
- *     desk requests (web thread) --ring-----+      book:  store; publications -> ring -> web thread
+ *     desk requests (web thread) --ring-----+      book:  store; publications -> rings -> web
  *
  * A tick never changes thread on its way to a decision; an order waits one hop, for its durability.
  * Everything that changes money or bots passes here, in one order, and can be journaled. */

@@ -76,6 +76,11 @@ static void test_config__bad_values_are_refused_by_name(void **state)
     (void)state;
     static const char *const cases[][3] = {
         {"TRADEBOT_DATA", "", "folder"},
+        {"TRADEBOT_WEB_THREADS", "0", "1 to 16"},
+        {"TRADEBOT_WEB_THREADS", "17", "1 to 16"},
+        {"TRADEBOT_WEB_THREADS", " 2", "1 to 16"},
+        {"TRADEBOT_WEB_THREADS", "2x", "1 to 16"},
+        {"TRADEBOT_WEB_THREADS", "", "1 to 16"},
         {"TRADEBOT_LISTEN", "", "ADDRESS:PORT"},
         {"TRADEBOT_LISTEN", "8000", "ADDRESS:PORT"},
         {"TRADEBOT_LISTEN", ":8000", "ADDRESS:PORT"},

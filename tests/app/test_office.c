@@ -38,9 +38,8 @@ static void start(struct world *w, uint32_t sweep_ms)
 {
     const struct store_thread_options options = {.store = w->store, .slot_count = 16};
     assert_int_equal(store_thread_start(&options, &w->thread), OK);
-    struct office_surroundings around = {
+    const struct office_surroundings around = {
         .loop = &w->loop, .store = w->thread, .store_url = w->url, .sweep_ms = sweep_ms};
-    for (unsigned i = 0; i < VENUE_COUNT; i++) around.rest_urls[i] = "http://127.0.0.1:1";
     assert_int_equal(office_start(w->office, &around), OK);
 }
 

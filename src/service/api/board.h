@@ -1,10 +1,10 @@
-/* The web thread's picture of what the trade thread has published: markets, bots, venues, counters.
+/* A web thread's picture of what the trade thread has published: markets, bots, venues, counters.
  *
  * Bounded: BOARD_MARKETS_MAX markets (each its newest book and a tape of BOARD_TAPE prints) and
  * BOARD_BOTS_MAX bots; what comes beyond is counted in `ignored`. A bot costs some 150 bytes until
  * it has a leg or a decision: those arrays are taken when they are first needed.
  *
- * Pointers handed out are good until the next board_on_publication. Thread: the web thread. */
+ * Pointers handed out are good until the next board_on_publication. Thread: that web thread. */
 #ifndef SERVICE_API_BOARD_H
 #define SERVICE_API_BOARD_H
 

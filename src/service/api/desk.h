@@ -1,8 +1,8 @@
-/* What the web thread asks of the trade thread, and how the answer comes back.
+/* What a web thread asks of the trade thread, and how the answer comes back.
  *
  * Every change goes this way: the trade thread is the only one that steps the engine, and through
  * it the only one that writes to the store. An answer of OK means durable. Each request gets
- * exactly one answer, on the web thread's loop, after desk.ask returned. */
+ * exactly one answer, on its web thread's loop, after desk.ask returned. */
 #ifndef SERVICE_API_DESK_H
 #define SERVICE_API_DESK_H
 

@@ -4,7 +4,7 @@
  * A venue's list is asked of the desk at the first request for it. Younger than KEPT_FRESH_MS it is
  * answered as it is; older, it is answered as it is while one request brings the next. Where the
  * desk refuses, the last good list stays and the desk is asked again after KEPT_RETRY_MS. Thread:
- * the web thread. */
+ * the web thread whose it is. */
 #ifndef SERVICE_API_KEPT_H
 #define SERVICE_API_KEPT_H
 

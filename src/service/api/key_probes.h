@@ -1,4 +1,4 @@
-/* Asks venues about exchange keys for an account desk: its port's probe, on the web loop.
+/* Asks venues about exchange keys for an account desk: its port's probe, on its loop.
  *
  * At most KEY_PROBES_MAX at a time: people wait seconds for an answer, and what a venue counts
  * against our address should go to orders. What each came to is logged, without the key.

@@ -1,4 +1,5 @@
-/* What the trade thread tells the web thread: copies of what changed, by value, over one ring.
+/* What the trade thread tells the web threads: copies of what changed, by value,
+ * over a ring each.
  *
  * Market data is conflated before it is published (a book at most once a tick of the trade thread)
  * and may be dropped when the ring is full, because the next one says it all again. Bot news is
