@@ -596,7 +596,8 @@ static enum err ask_outcome(struct postgres *p, const char *xid, bool *known)
     struct sql_statement *st;
     bool more;
     enum err err = ready(p);
-    if (!err) err = sql_use(&p->sql, "SELECT pg_xact_status(CAST(?1 AS xid8))", &st);
+    /* Texts are sent as their bytes, which only a text takes. */
+    if (!err) err = sql_use(&p->sql, "SELECT pg_xact_status(CAST(CAST(?1 AS TEXT) AS xid8))", &st);
     if (err) return err;
     sql_text(st, xid);
     err = sql_next(st, &more);
