@@ -32,15 +32,25 @@ struct route {
     int status;               /* of a good answer */
     int other_status;         /* answers with the same schema; 0: none */
     struct query_parameter query[QUERY_MAX];
+    /* What its handler refuses with, beyond what the other columns bring: PROBLEM_BIT of each. */
+    uint64_t refusals;
     /* Of history_list: reads a page of items, newest first, on a pool's thread. */
     enum err (*list)(struct store_reader *reader, struct listing *list);
     enum access access;
     enum limit_class limit;
     bool fresh; /* the password must have been given lately */
+    bool kept;  /* answered with an ETag, and 304 to who has it (kept.h) */
 };
 
 extern const struct route routes[];
 extern const size_t routes_count;
+
+#define PROBLEM_BIT(name) (UINT64_C(1) << PROBLEM_##name)
+_Static_assert(PROBLEM_COUNT <= 64, "a set of problems is a uint64_t");
+
+/* Every problem that a request to this row can be answered with, PROBLEM_BIT of each, but for those
+ * of the HTTP server, which looks at no row (problem_of_status), and for PROBLEM_INTERNAL. */
+uint64_t route_refusals(const struct route *route);
 
 /* Whether path matches; writes its decoded parameters. */
 bool route_match(const char *pattern, struct slice path,

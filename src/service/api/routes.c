@@ -20,13 +20,22 @@
         }                                                                                          \
     }
 
+/* What several handlers refuse with. */
+#define DATABASE       PROBLEM_BIT(STORE_UNAVAILABLE)
+#define WRONG_PASSWORD (PROBLEM_BIT(INVALID_CREDENTIALS) | PROBLEM_BIT(TOTP_REQUIRED))
+#define ABOUT_MARKET                                                                               \
+    (PROBLEM_BIT(UNKNOWN_VENUE) | PROBLEM_BIT(UNKNOWN_SYMBOL) | PROBLEM_BIT(MARKET_NOT_READY) |    \
+     PROBLEM_BIT(LIMIT_REACHED) | PROBLEM_BIT(VENUE_FAILED))
+
 const struct route routes[] = {
     {"GET", "/", "page", "The live page", ops_page, .content_type = "text/html", .status = 200,
-     .access = ACCESS_OPEN, .limit = LIMIT_NONE},
+     .access = ACCESS_OPEN, .limit = LIMIT_NONE, .kept = true},
     {"GET", "/app.js", "page_script", "The live page's script", ops_page,
-     .content_type = "text/javascript", .status = 200, .access = ACCESS_OPEN, .limit = LIMIT_NONE},
+     .content_type = "text/javascript", .status = 200, .access = ACCESS_OPEN, .limit = LIMIT_NONE,
+     .kept = true},
     {"GET", "/style.css", "page_style", "The live page's style", ops_page,
-     .content_type = "text/css", .status = 200, .access = ACCESS_OPEN, .limit = LIMIT_NONE},
+     .content_type = "text/css", .status = 200, .access = ACCESS_OPEN, .limit = LIMIT_NONE,
+     .kept = true},
     {"GET", "/health", "health", "The process is alive", ops_health, "Health", .status = 200,
      .access = ACCESS_OPEN, .limit = LIMIT_NONE},
     {"GET", "/ready", "ready", "Whether a new order could be handled (503 when not)", ops_ready,
@@ -34,119 +43,181 @@ const struct route routes[] = {
     {"GET", "/metrics", "metrics", "Counters for Prometheus", metrics_get,
      .content_type = "text/plain", .status = 200, .access = ACCESS_LOCAL},
     {"GET", "/openapi.json", "openapi", "This document", ops_openapi, "OpenApi", .status = 200,
-     .access = ACCESS_LOCAL},
+     .access = ACCESS_LOCAL, .kept = true},
+    {"GET", "/docs", "docs", "The manual of this API, for reading", ops_page,
+     .content_type = "text/html", .status = 200, .access = ACCESS_LOCAL, .kept = true},
+    {"GET", "/docs.js", "docs_script", "The manual's script", ops_page,
+     .content_type = "text/javascript", .status = 200, .access = ACCESS_LOCAL, .kept = true},
+    {"GET", "/docs.css", "docs_style", "The manual's style", ops_page, .content_type = "text/css",
+     .status = 200, .access = ACCESS_LOCAL, .kept = true},
     {"GET", "/api/v1/version", "version", "What runs here", ops_version, "Version", .status = 200,
      .access = ACCESS_READ},
     {"POST", AUTH "/register", "register", "Make an account; the first one is the admin's",
      auth_register, "Registered", .body_schema = "NewAccount", .status = 201,
-     .access = ACCESS_ENTRY, .limit = LIMIT_REGISTER},
+     .access = ACCESS_ENTRY, .limit = LIMIT_REGISTER,
+     .refusals = DATABASE | PROBLEM_BIT(EMAIL_TAKEN) | PROBLEM_BIT(REGISTRATION_CLOSED) |
+                 PROBLEM_BIT(SETUP_TOKEN_WANTED) | PROBLEM_BIT(LIMIT_REACHED)},
     {"POST", AUTH "/login", "login", "Begin a session", auth_login, "Session",
-     .body_schema = "Login", .status = 200, .access = ACCESS_ENTRY, .limit = LIMIT_LOGIN},
+     .body_schema = "Login", .status = 200, .access = ACCESS_ENTRY, .limit = LIMIT_LOGIN,
+     .refusals = DATABASE | WRONG_PASSWORD},
     {"POST", AUTH "/forgot-password", "forgot_password",
      "Have a link mailed that sets a new password; the answer tells nothing", auth_forgot,
-     .body_schema = "ForgotPassword", .status = 204, .access = ACCESS_ENTRY, .limit = LIMIT_FORGOT},
+     .body_schema = "ForgotPassword", .status = 204, .access = ACCESS_ENTRY, .limit = LIMIT_FORGOT,
+     .refusals = DATABASE | PROBLEM_BIT(MAIL_NOT_CONFIGURED)},
     {"POST", AUTH "/reset-password", "reset_password",
      "Set a new password by the link's token; all sessions and API tokens end", auth_reset,
-     .body_schema = "ResetPassword", .status = 204, .access = ACCESS_ENTRY, .limit = LIMIT_FORGOT},
+     .body_schema = "ResetPassword", .status = 204, .access = ACCESS_ENTRY, .limit = LIMIT_FORGOT,
+     .refusals = DATABASE},
     {"POST", AUTH "/logout", "logout", "End this session", auth_logout, .status = 204,
-     .access = ACCESS_SELF},
+     .access = ACCESS_SELF, .refusals = DATABASE},
     {"POST", AUTH "/reauthenticate", "reauthenticate",
      "Give the password again, for what asks for it", auth_reauthenticate,
-     .body_schema = "Reauthenticate", .status = 204, .access = ACCESS_SELF, .limit = LIMIT_LOGIN},
+     .body_schema = "Reauthenticate", .status = 204, .access = ACCESS_SELF, .limit = LIMIT_LOGIN,
+     .refusals = DATABASE | WRONG_PASSWORD},
     {"POST", AUTH "/change-password", "change_password",
      "Set another password; all other sessions and API tokens end", auth_change_password,
-     .body_schema = "ChangePassword", .status = 204, .access = ACCESS_SELF, .limit = LIMIT_LOGIN},
+     .body_schema = "ChangePassword", .status = 204, .access = ACCESS_SELF, .limit = LIMIT_LOGIN,
+     .refusals = DATABASE | WRONG_PASSWORD},
     {"GET", AUTH "/me", "me", "Who I am", self_get, "User", .status = 200, .access = ACCESS_SELF},
     {"PATCH", AUTH "/me", "me_change", "Set my language", self_change, "User",
-     .body_schema = "MeChange", .status = 200, .access = ACCESS_SELF},
+     .body_schema = "MeChange", .status = 200, .access = ACCESS_SELF, .refusals = DATABASE},
     {"GET", AUTH "/sessions", "sessions", "My sessions", self_sessions, "SessionList",
      .status = 200, .access = ACCESS_SELF},
     {"DELETE", AUTH "/sessions/{id}", "session_end", "End one of my sessions", self_end_session,
-     .status = 204, .access = ACCESS_SELF},
+     .status = 204, .access = ACCESS_SELF, .refusals = DATABASE},
     {"POST", AUTH "/totp", "totp_begin", "Begin a second factor: its secret, for an authenticator",
-     self_totp_begin, "TotpSecret", .status = 201, .access = ACCESS_SELF, .fresh = true},
+     self_totp_begin, "TotpSecret", .status = 201, .access = ACCESS_SELF, .fresh = true,
+     .refusals = DATABASE | PROBLEM_BIT(TOTP_STATE)},
     {"DELETE", AUTH "/totp", "totp_drop", "Drop the second factor", self_totp_drop, .status = 204,
-     .access = ACCESS_SELF, .fresh = true},
+     .access = ACCESS_SELF, .fresh = true, .refusals = DATABASE | PROBLEM_BIT(TOTP_STATE)},
     {"POST", AUTH "/totp/confirm", "totp_confirm",
      "Turn it on by its first code; answers recovery codes, shown this once", self_totp_confirm,
      "RecoveryCodes", .body_schema = "TotpCode", .status = 200, .access = ACCESS_SELF,
-     .limit = LIMIT_LOGIN},
+     .limit = LIMIT_LOGIN, .refusals = DATABASE | PROBLEM_BIT(TOTP_STATE)},
     {"GET", AUTH "/tokens", "tokens", "My API tokens", self_tokens, "TokenList", .status = 200,
      .access = ACCESS_SECRETS},
     {"POST", AUTH "/tokens", "token_add", "Make an API token; it is shown this once",
      self_token_add, "NewTokenMade", .body_schema = "NewToken", .status = 201,
-     .access = ACCESS_SECRETS, .fresh = true},
+     .access = ACCESS_SECRETS, .fresh = true, .refusals = DATABASE | PROBLEM_BIT(TOKENS_FULL)},
     {"DELETE", AUTH "/tokens/{id}", "token_end", "End one of my API tokens", self_token_end,
-     .status = 204, .access = ACCESS_SECRETS},
+     .status = 204, .access = ACCESS_SECRETS, .refusals = DATABASE},
     {"GET", "/api/v1/api-keys", "keys", "My keys of exchanges, without their secrets", key_list,
-     "KeyList", .status = 200, .access = ACCESS_SECRETS},
+     "KeyList", .status = 200, .access = ACCESS_SECRETS, .refusals = DATABASE},
     {"POST", "/api/v1/api-keys", "key_add",
      "Keep a key of an exchange, once the exchange says that it moves no funds", key_add, "Key",
      .body_schema = "NewKey", .status = 201, .access = ACCESS_SECRETS, .limit = LIMIT_KEYS,
-     .fresh = true},
+     .fresh = true,
+     .refusals = DATABASE | PROBLEM_BIT(KEYS_FULL) | PROBLEM_BIT(INVALID_KEY) |
+                 PROBLEM_BIT(WRONG_KEY) | PROBLEM_BIT(WITHDRAWAL_ENABLED) |
+                 PROBLEM_BIT(READING_DISABLED) | PROBLEM_BIT(VENUE_FAILED) |
+                 PROBLEM_BIT(VENUE_UNCLEAR)},
     {"DELETE", "/api/v1/api-keys/{id}", "key_end", "Forget one of my keys", key_end, .status = 204,
-     .access = ACCESS_SECRETS, .limit = LIMIT_KEYS},
+     .access = ACCESS_SECRETS, .limit = LIMIT_KEYS, .refusals = DATABASE},
     {"GET", "/api/v1/balances", "balances",
      "What my paper bots have, by venue and asset; all of them share what is shown",
-     history_balances, "BalanceList", .status = 200, .access = ACCESS_READ},
+     history_balances, "BalanceList", .status = 200, .access = ACCESS_READ, .refusals = DATABASE},
     {"GET", "/api/v1/admin/users", "users", "All accounts, oldest first", admin_users, "UserList",
      .status = 200, .access = ACCESS_ADMIN,
      .query = {LIMIT_QUERY, {"cursor", "{\"type\":\"string\"}", false}}},
     {"PATCH", "/api/v1/admin/users/{id}", "user_change",
      "Set somebody's role, or disable them; their sessions and API tokens end", admin_change_user,
-     "User", .body_schema = "UserChange", .status = 200, .access = ACCESS_ADMIN, .fresh = true},
+     "User", .body_schema = "UserChange", .status = 200, .access = ACCESS_ADMIN, .fresh = true,
+     .refusals = DATABASE | PROBLEM_BIT(LAST_ADMIN)},
     {"GET", "/api/v1/admin/audit", "audit", "Who did what, newest first", admin_audit, "AuditList",
      .status = 200, .access = ACCESS_ADMIN,
-     .query = {LIMIT_QUERY, {"cursor", "{\"type\":\"string\"}", false}}},
+     .query = {LIMIT_QUERY, {"cursor", "{\"type\":\"string\"}", false}}, .refusals = DATABASE},
     {"GET", "/api/v1/venues", "venues", "State of every venue's market session", market_venues,
      "VenueList", .status = 200, .access = ACCESS_READ},
     {"GET", "/api/v1/symbols/spot", "symbols", "What a venue trades", market_symbols, "SymbolList",
-     .status = 200, .access = ACCESS_READ, .query = {{"venue", "{\"type\":\"string\"}", true}}},
+     .status = 200, .access = ACCESS_READ, .query = {{"venue", "{\"type\":\"string\"}", true}},
+     .kept = true, .refusals = ABOUT_MARKET},
     {"GET", MARKET "/book", "book", "The newest order book", market_book, "Book", .status = 200,
      .access = ACCESS_READ,
      .query = {{"levels", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":50,\"default\":15}",
-                false}}},
+                false}},
+     .refusals = ABOUT_MARKET},
     {"GET", MARKET "/ticker", "ticker", "Last price, best bid and ask", market_ticker, "Ticker",
-     .status = 200, .access = ACCESS_READ},
+     .status = 200, .access = ACCESS_READ, .refusals = ABOUT_MARKET},
     {"GET", MARKET "/trades", "prints", "The market's newest trades, newest first", market_trades,
      "PrintList", .status = 200, .access = ACCESS_READ,
      .query = {{"limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":200,\"default\":50}",
-                false}}},
+                false}},
+     .refusals = ABOUT_MARKET},
     {"GET", MARKET "/candles", "candles", "Candles, oldest first", market_candles, "CandleList",
      .status = 200, .access = ACCESS_READ,
      .query = {{"timeframe", "{\"$ref\":\"#/components/schemas/Timeframe\"}", true},
                {"limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":500}",
-                false}}},
+                false}},
+     .refusals = ABOUT_MARKET},
     {"GET", "/api/v1/strategies", "strategies", "Strategies and their parameters", bot_strategies,
      "StrategyList", .status = 200, .access = ACCESS_READ},
     {"GET", "/api/v1/bots", "bots", "My bots, newest first", history_list, "BotList",
      .list = list_bots, .status = 200, .access = ACCESS_READ,
-     .query = {LIMIT_QUERY, {"cursor", "{\"type\":\"string\"}", false}}},
+     .query = {LIMIT_QUERY, {"cursor", "{\"type\":\"string\"}", false}}, .refusals = DATABASE},
     {"POST", "/api/v1/bots", "bot_create", "Make a bot; it is stopped at first", bot_create, "Bot",
-     .body_schema = "NewBot", .status = 201, .access = ACCESS_TRADE, .limit = LIMIT_BOT},
+     .body_schema = "NewBot", .status = 201, .access = ACCESS_TRADE, .limit = LIMIT_BOT,
+     .refusals = DATABASE | PROBLEM_BIT(BOT_REFUSED) | PROBLEM_BIT(LIMIT_REACHED) |
+                 PROBLEM_BIT(MARKET_NOT_READY)},
     {"GET", "/api/v1/bots/{id}", "bot", "One bot", bot_get, "Bot", .status = 200,
-     .access = ACCESS_READ},
+     .access = ACCESS_READ, .refusals = DATABASE},
     {"POST", "/api/v1/bots/{id}/start", "bot_start", "Let it trade", bot_start, "BotState",
-     .status = 200, .access = ACCESS_TRADE, .limit = LIMIT_BOT},
+     .status = 200, .access = ACCESS_TRADE, .limit = LIMIT_BOT,
+     .refusals = DATABASE | PROBLEM_BIT(MARKET_NOT_READY)},
     {"POST", "/api/v1/bots/{id}/stop", "bot_stop", "Stop it; an open position is sold", bot_stop,
-     "BotState", .status = 200, .access = ACCESS_TRADE, .limit = LIMIT_BOT},
+     "BotState", .status = 200, .access = ACCESS_TRADE, .limit = LIMIT_BOT,
+     .refusals = DATABASE | PROBLEM_BIT(MARKET_NOT_READY)},
     {"GET", "/api/v1/bots/{id}/state", "bot_state", "What it does, holds and has earned today",
-     bot_state, "BotState", .status = 200, .access = ACCESS_READ},
+     bot_state, "BotState", .status = 200, .access = ACCESS_READ, .refusals = DATABASE},
     {"GET", "/api/v1/bots/{id}/why", "bot_why", "Its last decisions, newest first", bot_why,
      "DecisionList", .status = 200, .access = ACCESS_READ,
      .query = {{"limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":50,\"default\":50}",
-                false}}},
+                false}},
+     .refusals = DATABASE},
     {"GET", "/api/v1/orders", "orders", "Orders of my bots, newest first", history_list,
-     "OrderList", .list = list_orders, .status = 200, .access = ACCESS_READ, .query = PAGE_QUERY},
+     "OrderList", .list = list_orders, .status = 200, .access = ACCESS_READ, .query = PAGE_QUERY,
+     .refusals = DATABASE},
     {"GET", "/api/v1/fills", "fills", "Fills of my bots' orders, newest first", history_list,
-     "FillList", .list = list_fills, .status = 200, .access = ACCESS_READ, .query = PAGE_QUERY},
+     "FillList", .list = list_fills, .status = 200, .access = ACCESS_READ, .query = PAGE_QUERY,
+     .refusals = DATABASE},
     {"GET", "/api/v1/trades", "trades", "My closed round trips, newest first", history_list,
-     "TradeList", .list = list_trades, .status = 200, .access = ACCESS_READ, .query = PAGE_QUERY},
+     "TradeList", .list = list_trades, .status = 200, .access = ACCESS_READ, .query = PAGE_QUERY,
+     .refusals = DATABASE},
     {"GET", "/api/v1/positions", "positions", "Open positions of my bots", history_positions,
      "PositionList", .status = 200, .access = ACCESS_READ, .query = PAGE_QUERY},
 };
 
 const size_t routes_count = sizeof routes / sizeof *routes;
+
+/* What access_check refuses with, by column. */
+static uint64_t access_refusals(const struct route *row, bool is_write)
+{
+    static const uint64_t by_access[] = {
+        [ACCESS_ADMIN] = PROBLEM_BIT(SCOPE_TOO_SMALL) | PROBLEM_BIT(ROLE_TOO_LOW),
+        [ACCESS_READ] = PROBLEM_BIT(SCOPE_TOO_SMALL),
+        [ACCESS_LOCAL] = PROBLEM_BIT(SCOPE_TOO_SMALL),
+        [ACCESS_TRADE] = PROBLEM_BIT(SCOPE_TOO_SMALL) | PROBLEM_BIT(ROLE_TOO_LOW),
+        [ACCESS_SELF] = PROBLEM_BIT(SCOPE_TOO_SMALL),
+        [ACCESS_SECRETS] = PROBLEM_BIT(SCOPE_TOO_SMALL) | PROBLEM_BIT(ROLE_TOO_LOW),
+    };
+    if (row->access == ACCESS_OPEN || row->access == ACCESS_ENTRY) return 0;
+    return by_access[row->access] | PROBLEM_BIT(UNAUTHENTICATED) | PROBLEM_BIT(NOT_LOCAL) |
+           (row->fresh ? PROBLEM_BIT(REAUTHENTICATE) : 0) |
+           (is_write ? PROBLEM_BIT(FOREIGN_ORIGIN) : 0);
+}
+
+uint64_t route_refusals(const struct route *row)
+{
+    const bool is_write = strcmp(row->method, "GET") != 0;
+    const uint64_t body = PROBLEM_BIT(NOT_JSON) | PROBLEM_BIT(TOO_DEEP) |
+                          PROBLEM_BIT(INVALID_FIELDS) | PROBLEM_BIT(UNSUPPORTED_MEDIA_TYPE) |
+                          PROBLEM_BIT(BODY_TOO_LARGE);
+    return row->refusals | access_refusals(row, is_write) | (is_write ? body : 0) |
+           PROBLEM_BIT(BAD_REQUEST) | PROBLEM_BIT(BUSY) | PROBLEM_BIT(STOPPING) |
+           (row->access != ACCESS_OPEN ? PROBLEM_BIT(INVALID_QUERY) : 0) |
+           (row->query[0].name ? PROBLEM_BIT(INVALID_FIELDS) : 0) |
+           (row->limit != LIMIT_NONE ? PROBLEM_BIT(RATE_LIMITED) : 0) |
+           (strchr(row->pattern, '{') ? PROBLEM_BIT(NOT_FOUND) : 0);
+}
 
 /* Up to the next '/'. */
 static struct slice segment(struct slice *rest)

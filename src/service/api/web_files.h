@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 struct web_file {
-    const char *path; /* "/" for index.html */
+    const char *path; /* "/" for index.html, "/docs" for docs.html */
     const char *content_type;
     const char *data; /* a NUL stands behind it */
     size_t size;
