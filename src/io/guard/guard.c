@@ -1,6 +1,7 @@
 /* Redis where it answers, memory where it does not. */
 #include "io/guard/guard.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -10,12 +11,14 @@ struct guard_limits {
     bool with_redis;
     struct limiter_redis_rule rules[GUARD_LIMITS_MAX];
     struct limiter *local[GUARD_LIMITS_MAX];
+    _Atomic uint64_t accepted[GUARD_LIMITS_MAX], refused[GUARD_LIMITS_MAX]; /* by Redis */
 };
 
 struct guard {
     uv_loop_t *loop;
     struct guard_limits *limits;
-    struct limiter_redis *shared; /* NULL: memory only */
+    struct redis *redis;          /* NULL: memory only */
+    struct limiter_redis *shared; /* on it */
     struct guard_counters counters;
 };
 
@@ -59,6 +62,25 @@ void guard_limits_free(struct guard_limits *l)
     free(l);
 }
 
+size_t guard_limits_count(const struct guard_limits *l)
+{
+    return l->count;
+}
+
+const struct limiter_redis_rule *guard_limits_rule(const struct guard_limits *l, size_t limit)
+{
+    CHECK(limit < l->count);
+    return &l->rules[limit];
+}
+
+struct guard_totals guard_limits_totals(struct guard_limits *l, size_t limit)
+{
+    const struct limiter_counters local = limiter_counters(guard_limits_local(l, limit));
+    return (struct guard_totals){
+        local.accepted + atomic_load_explicit(&l->accepted[limit], memory_order_relaxed),
+        local.refused + atomic_load_explicit(&l->refused[limit], memory_order_relaxed)};
+}
+
 struct limiter *guard_limits_local(struct guard_limits *l, size_t limit)
 {
     CHECK(limit < l->count);
@@ -71,7 +93,7 @@ enum err guard_new(uv_loop_t *loop, struct guard_limits *limits, struct redis *r
     CHECK((redis != NULL) == limits->with_redis);
     struct guard *g = calloc(1, sizeof *g);
     if (!g) return err_set(ERR_NO_MEMORY, "no memory for a guard");
-    *g = (struct guard){.loop = loop, .limits = limits};
+    *g = (struct guard){.loop = loop, .limits = limits, .redis = redis};
     const enum err err = redis ? limiter_redis_new(redis, &g->shared) : OK;
     if (err) {
         free(g);
@@ -79,6 +101,21 @@ enum err guard_new(uv_loop_t *loop, struct guard_limits *limits, struct redis *r
     }
     *out = g;
     return OK;
+}
+
+struct guard_limits *guard_limits_of(const struct guard *g)
+{
+    return g->limits;
+}
+
+struct redis *guard_redis(const struct guard *g)
+{
+    return g->redis;
+}
+
+int64_t guard_now_ms(const struct guard *g)
+{
+    return (int64_t)uv_now(g->loop);
 }
 
 bool guard_is_local(const struct guard *g)
@@ -127,13 +164,6 @@ void guard_give_back(struct guard *g, size_t limit, struct limit_key key,
         limiter_give_back(g->limits->local[limit], key, answer->at_ms, (int64_t)uv_now(g->loop));
 }
 
-void guard_reset(struct guard *g, size_t limit, struct limit_key key)
-{
-    CHECK(limit < g->limits->count);
-    (void)limiter_reset(g->limits->local[limit], key);
-    if (g->shared) limiter_redis_reset(g->shared, &g->limits->rules[limit], key);
-}
-
 struct guard_counters guard_counters(const struct guard *g)
 {
     return g->counters;
@@ -163,6 +193,9 @@ static void on_shared_answer(void *user, enum err err, const struct limit_answer
         local = take_locally(w.guard, w.limit, w.key);
         answer = &local;
     } else {
+        struct guard_limits *l = w.guard->limits;
+        atomic_fetch_add_explicit(answer->accepted ? &l->accepted[w.limit] : &l->refused[w.limit],
+                                  1, memory_order_relaxed);
         w.guard->counters.answered++;
     }
     w.on_answer(w.user, answer);

@@ -28,6 +28,10 @@ struct guard_counters {
     uint64_t degraded;        /* answered locally although Redis is configured */
 };
 
+struct guard_totals {
+    uint64_t accepted, refused;
+};
+
 struct guard_limits;
 struct guard;
 
@@ -35,8 +39,13 @@ struct guard;
 enum err guard_limits_new(const struct guard_limit *limits, size_t count, bool with_redis,
                           struct guard_limits **out) ERR_MUST_USE;
 void guard_limits_free(struct guard_limits *l);
-/* The limiter in memory: for listing, resetting and its counters. */
+size_t guard_limits_count(const struct guard_limits *l);
+/* The rule as it is set: without Redis, or with it that of all servers together. */
+const struct limiter_redis_rule *guard_limits_rule(const struct guard_limits *l, size_t limit);
+/* The limiter in memory: for listing and resetting. */
 struct limiter *guard_limits_local(struct guard_limits *l, size_t limit);
+/* What this process has let in and refused, wherever it was counted. */
+struct guard_totals guard_limits_totals(struct guard_limits *l, size_t limit);
 
 /* One for a loop. redis: a client on the same loop where the limits were made with_redis, else
  * NULL. */
@@ -44,6 +53,11 @@ enum err guard_new(uv_loop_t *loop, struct guard_limits *limits, struct redis *r
                    struct guard **out) ERR_MUST_USE;
 void guard_free(struct guard *g);
 
+struct guard_limits *guard_limits_of(const struct guard *g);
+/* NULL: there is none. */
+struct redis *guard_redis(const struct guard *g);
+/* By the clock of the limiters in memory. */
+int64_t guard_now_ms(const struct guard *g);
 /* Whether every question is answered at once: there is no Redis. */
 bool guard_is_local(const struct guard *g);
 
@@ -59,8 +73,6 @@ bool guard_take(struct guard *g, size_t limit, struct limit_key key, struct limi
 /* Gives back what `answer` accepted: for limits that count failures only. */
 void guard_give_back(struct guard *g, size_t limit, struct limit_key key,
                      const struct limit_answer *answer);
-/* Forgets the key, here and on Redis: a person asked for it. */
-void guard_reset(struct guard *g, size_t limit, struct limit_key key);
 struct guard_counters guard_counters(const struct guard *g);
 
 #endif

@@ -103,6 +103,8 @@ static struct limit_answer entry_take(const struct limiter *l, struct entry *e, 
 static void entry_count(const struct limiter *l, struct entry *e, int64_t now_ms);
 static void entry_expire(const struct limiter *l, struct entry *e, int64_t now_ms);
 static void entry_forget(struct entry *e);
+static bool entry_tell(const struct limiter *l, struct shard *s, uint32_t slot,
+                       struct limiter_row *row);
 static void entry_give_back(const struct limiter *l, struct entry *e, int64_t at_ms);
 static void entry_drop(struct entry *e, uint32_t which, uint32_t count);
 static int64_t bucket_last_ms(const struct entry *e, const struct bucket *b);
@@ -213,23 +215,33 @@ bool limiter_reset(struct limiter *l, struct limit_key key)
     return was_known;
 }
 
-uint32_t limiter_list(struct limiter *l, int64_t now_ms, struct limiter_row *rows, uint32_t max)
+void limiter_clear(struct limiter *l)
 {
-    uint32_t count = 0;
     for (uint32_t i = 0; i <= l->shard_mask; i++) {
         struct shard *s = &l->shards[i];
         shard_lock(s);
-        shard_tell_time(l, s, now_ms);
-        for (uint32_t slot = 0; slot < l->slots && count < max; slot++) {
-            if (s->turns[slot] == 0) continue;
-            struct entry *e = entry_at(l, s, slot);
-            entry_expire(l, e, s->now_ms);
-            if (e->total == 0) continue;
-            const int64_t ttl = e->last_ms + l->rule.span_ms - s->now_ms;
-            rows[count++] = (struct limiter_row){e->key, e->total, (uint32_t)ttl};
-        }
+        for (uint32_t slot = 0; slot < l->slots; slot++)
+            if (s->turns[slot] != 0) entry_forget(entry_at(l, s, slot));
+        for (uint32_t which = 0; which < LIMITER_SHARED; which++)
+            entry_forget((struct entry *)(void *)(s->shared + (size_t)which * l->entry_size));
         shard_leave(s);
     }
+}
+
+uint32_t limiter_list(struct limiter *l, int64_t now_ms, uint32_t *place, struct limiter_row *rows,
+                      uint32_t max)
+{
+    const uint32_t end = (l->shard_mask + 1) * l->slots;
+    uint32_t count = 0, at = *place;
+    while (at < end && count < max) {
+        struct shard *s = &l->shards[at / l->slots];
+        shard_lock(s);
+        shard_tell_time(l, s, now_ms);
+        for (uint32_t slot = at % l->slots; slot < l->slots && count < max; slot++, at++)
+            count += entry_tell(l, s, slot, &rows[count]);
+        shard_leave(s);
+    }
+    *place = at < end ? at : 0;
     return count;
 }
 
@@ -475,6 +487,17 @@ static void entry_expire(const struct limiter *l, struct entry *e, int64_t now_m
 static void entry_forget(struct entry *e)
 {
     e->total = e->buckets = 0;
+}
+
+static bool entry_tell(const struct limiter *l, struct shard *s, uint32_t slot,
+                       struct limiter_row *row)
+{
+    if (s->turns[slot] == 0) return false;
+    struct entry *e = entry_at(l, s, slot);
+    entry_expire(l, e, s->now_ms);
+    const int64_t ttl_ms = e->last_ms + l->rule.span_ms - s->now_ms;
+    if (e->total > 0) *row = (struct limiter_row){e->key, e->total, (uint32_t)ttl_ms};
+    return e->total > 0;
 }
 
 static void entry_give_back(const struct limiter *l, struct entry *e, int64_t at_ms)

@@ -53,8 +53,13 @@ struct limit_answer limiter_take(struct limiter *l, struct limit_key key, int64_
 void limiter_give_back(struct limiter *l, struct limit_key key, int64_t at_ms, int64_t now_ms);
 /* Forgets the key; false when it is not known. A key that shares a counter forgets it for all. */
 bool limiter_reset(struct limiter *l, struct limit_key key);
-/* Tells up to max living keys, in no order; how many were written. */
-uint32_t limiter_list(struct limiter *l, int64_t now_ms, struct limiter_row *rows, uint32_t max);
+/* Forgets every key. */
+void limiter_clear(struct limiter *l);
+/* Tells up to max living keys from *place on, which is 0 at first; how many were written. *place is
+ * where to go on, or 0 after the last. In no order, and of keys that come, go or move between two
+ * calls, some may be told twice or not at all. */
+uint32_t limiter_list(struct limiter *l, int64_t now_ms, uint32_t *place, struct limiter_row *rows,
+                      uint32_t max);
 struct limiter_counters limiter_counters(struct limiter *l);
 
 #endif

@@ -72,7 +72,9 @@ static const char give_back_script[] =
     "end\n"
     "return 0\n";
 
-enum { SHA_SIZE = 41, ANSWER_COUNT = 5 };
+enum { SHA_SIZE = 41, ANSWER_COUNT = 5, HEAD_SIZE = 20, BUCKET_SIZE = 12 };
+
+#define TIME_END 1e15 /* milliseconds; no clock gets there */
 
 struct script {
     struct slice text;
@@ -101,7 +103,6 @@ static enum err script_init(struct script *s, const char *text);
 static enum err ask(struct question *q);
 static void on_reply(void *user, enum err err, const struct redis_reply *reply);
 static bool load_and_ask_again(struct question *q, const struct redis_reply *reply);
-static void on_reset(void *user, enum err err, const struct redis_reply *reply);
 static void on_loaded(void *user, enum err err, const struct redis_reply *reply);
 static enum err read_answer(const struct redis_reply *reply, uint32_t limit,
                             struct limit_answer *out);
@@ -160,21 +161,46 @@ void limiter_redis_give_back(struct limiter_redis *l, const struct limiter_redis
     if (ask(q)) free(q);
 }
 
-void limiter_redis_reset(struct limiter_redis *l, const struct limiter_redis_rule *rule,
-                         struct limit_key key)
-{
-    char name[LIMITER_REDIS_KEY_SIZE];
-    limiter_redis_key(rule, key, name);
-    const struct slice words[] = {SLICE("DEL"), slice_of(name)};
-    (void)redis_send(l->redis, words, 2, on_reset, NULL);
-}
-
 void limiter_redis_key(const struct limiter_redis_rule *rule, struct limit_key key,
                        char out[LIMITER_REDIS_KEY_SIZE])
 {
     char text[LIMIT_KEY_SIZE];
     limit_key_write(key, text);
     snprintf(out, LIMITER_REDIS_KEY_SIZE, "rl:%s:%s", rule->name, text);
+}
+
+bool limiter_redis_key_parse(const struct limiter_redis_rule *rule, struct slice text,
+                             struct limit_key *out)
+{
+    char head[LIMITER_REDIS_NAME_SIZE + 4], written[LIMITER_REDIS_KEY_SIZE];
+    const size_t size = (size_t)snprintf(head, sizeof head, "rl:%s:", rule->name);
+    if (text.size <= size || memcmp(text.data, head, size) != 0) return false;
+    if (!limit_key_parse((struct slice){text.data + size, text.size - size}, out)) return false;
+    limiter_redis_key(rule, *out, written);
+    return slice_is(text, written); /* an address that is written otherwise is another key there */
+}
+
+struct limiter_row limiter_redis_read(const struct limiter_redis_rule *rule, struct limit_key key,
+                                      struct slice value, int64_t now_ms)
+{
+    struct limiter_row row = {.key = key};
+    const double span = rule->rule.span_ms;
+    double last, bucket, now = (double)now_ms;
+    uint32_t count, used = 0;
+    if (value.size < HEAD_SIZE || (value.size - HEAD_SIZE) % BUCKET_SIZE != 0) return row;
+    memcpy(&last, value.data, sizeof last);
+    /* The script forgets what is over, and takes what lies too far ahead as if it were of now. */
+    if (!(last > now - span && last < TIME_END)) return row;
+    const bool is_ahead = last - now > span;
+    if (last > now) now = last;
+    for (size_t at = HEAD_SIZE; at < value.size; at += BUCKET_SIZE) {
+        memcpy(&bucket, value.data + at, sizeof bucket);
+        memcpy(&count, value.data + at + sizeof bucket, sizeof count);
+        if ((is_ahead || bucket + span > now) && count <= LIMIT_COUNT_MAX - used) used += count;
+    }
+    row.used = used;
+    row.ttl_ms = (uint32_t)(is_ahead ? span : last + span - (double)now_ms);
+    return row;
 }
 
 const char *limiter_redis_script(void)
@@ -235,11 +261,6 @@ static bool load_and_ask_again(struct question *q, const struct redis_reply *rep
     q->script->is_loading = true;
     q->was_loaded = true;
     return ask(q) == OK;
-}
-
-static void on_reset(void *user, enum err err, const struct redis_reply *reply)
-{
-    (void)user, (void)err, (void)reply;
 }
 
 static void on_loaded(void *user, enum err err, const struct redis_reply *reply)

@@ -16,7 +16,7 @@
 #ifndef IO_GUARD_LIMITER_REDIS_H
 #define IO_GUARD_LIMITER_REDIS_H
 
-#include "io/guard/limit.h"
+#include "io/guard/limiter.h"
 #include "io/redis/redis.h"
 
 #define LIMITER_REDIS_NAME_SIZE 32 /* of a limit, with its NUL */
@@ -47,12 +47,16 @@ enum err limiter_redis_take(struct limiter_redis *l, const struct limiter_redis_
 /* Gives back what was accepted at at_ms of an answer; nobody waits for it. */
 void limiter_redis_give_back(struct limiter_redis *l, const struct limiter_redis_rule *rule,
                              struct limit_key key, int64_t at_ms);
-/* Forgets the key; nobody waits for it. */
-void limiter_redis_reset(struct limiter_redis *l, const struct limiter_redis_rule *rule,
-                         struct limit_key key);
 /* "rl:login:192.0.2.1" */
 void limiter_redis_key(const struct limiter_redis_rule *rule, struct limit_key key,
                        char out[LIMITER_REDIS_KEY_SIZE]);
+/* The key in such a text; false where it is none of that rule. */
+bool limiter_redis_key_parse(const struct limiter_redis_rule *rule, struct slice text,
+                             struct limit_key *out);
+/* What a key's value tells at now_ms of the server's clock; used 0: nothing that counts, which a
+ * value that is not ours does not either. */
+struct limiter_row limiter_redis_read(const struct limiter_redis_rule *rule, struct limit_key key,
+                                      struct slice value, int64_t now_ms);
 /* The script that takes: for the bench, which runs it by other means. */
 const char *limiter_redis_script(void);
 

@@ -309,11 +309,33 @@ static void test_limiter__lists_what_counts_and_how_long(void **state)
     limiter_take(l, key_number(1), 100);
     limiter_take(l, key_number(2), 500);
     limiter_take(l, key_number(2), 700);
-    assert_int_equal(limiter_list(l, 1100, rows, 4), 1);
+    uint32_t place = 0;
+    assert_int_equal(limiter_list(l, 1100, &place, rows, 4), 1);
+    assert_int_equal(place, 0);
     assert_true(limit_key_equal(rows[0].key, key_number(2)));
     assert_int_equal(rows[0].used, 2);
     assert_int_equal(rows[0].ttl_ms, 600);
-    assert_int_equal(limiter_list(l, 1700, rows, 4), 0);
+    assert_int_equal(limiter_list(l, 1700, &place, rows, 4), 0);
+    limiter_free(l);
+}
+
+static void test_limiter__lists_in_pages_and_forgets_all(void **state)
+{
+    (void)state;
+    struct limiter *l = limiter_of(5, 1000, 1000);
+    struct limiter_row rows[7];
+    uint32_t place = 0, seen = 0, pages = 0;
+    for (uint32_t i = 0; i < 500; i++) limiter_take(l, key_number(i), 100);
+    do {
+        seen += limiter_list(l, 100, &place, rows, 7);
+        pages++;
+    } while (place != 0);
+    assert_int_equal(seen, limiter_counters(l).keys);
+    assert_true(seen > 400 && pages >= seen / 7);
+    limiter_clear(l);
+    assert_int_equal(limiter_list(l, 100, &place, rows, 7), 0);
+    for (uint32_t i = 0; i < 500; i++)
+        assert_int_equal(limiter_take(l, key_number(i), 100).remaining, 4);
     limiter_free(l);
 }
 
@@ -463,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_limiter__what_is_given_back_never_was),
         cmocka_unit_test(test_limiter__a_reset_key_starts_over),
         cmocka_unit_test(test_limiter__lists_what_counts_and_how_long),
+        cmocka_unit_test(test_limiter__lists_in_pages_and_forgets_all),
         cmocka_unit_test(test_limiter__a_flood_of_keys_evicts_nobody_and_frees_nothing),
         cmocka_unit_test(test_limiter__keys_that_move_out_of_a_shared_counter_stay_within_n),
         cmocka_unit_test(test_limiter__forgets_keys_that_have_run_out),

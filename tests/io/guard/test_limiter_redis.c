@@ -1,6 +1,6 @@
 /* The limiter on a real Redis: it answers as the one in memory would, and the guard goes on without
  * it. */
-#include "io/guard/guard.h"
+#include "io/guard/guard_keys.h"
 
 #include "cmocka_all.h"
 
@@ -506,6 +506,12 @@ static void test_guard__a_flushed_redis_costs_one_window_at_most(void **state)
     redis_server_stop(&s);
 }
 
+static void on_forgotten(void *user, enum err err)
+{
+    assert_int_equal(err, OK);
+    if (user) *(bool *)user = true;
+}
+
 static void test_guard__needs_few_rights_and_leaves_no_refusal_behind(void **state)
 {
     (void)state;
@@ -519,7 +525,7 @@ static void test_guard__needs_few_rights_and_leaves_no_refusal_behind(void **sta
     redis_server_start(&s, acl);
     post_open(&p, s.url);
     assert_int_equal(post_take_many(&p, 1, LIMIT_N + 5, &local), LIMIT_N);
-    guard_reset(p.guard, LOGIN, (struct limit_key){{1, 4}});
+    guard_keys_forget(p.guard, LOGIN, (struct limit_key){{1, 4}}, on_forgotten, NULL);
     struct limit_answer a = post_take(&p, 1);
     assert_true(a.accepted);
     guard_give_back(p.guard, LOGIN, (struct limit_key){{1, 4}}, &a);
@@ -530,6 +536,152 @@ static void test_guard__needs_few_rights_and_leaves_no_refusal_behind(void **sta
     assert_non_null(strstr(redis_ask(&p.loop, p.redis, "CONFIG GET *"), "NOPERM"));
     post_close(&p);
     redis_server_stop(&s);
+}
+
+/* ---- listing and forgetting ---- */
+
+struct listing {
+    bool is_done;
+    enum err err;
+    uint64_t next;
+    size_t count, page_max;
+    uint32_t used; /* of all */
+    struct guard_key last;
+};
+
+static void on_page(void *user, const struct guard_page *page)
+{
+    struct listing *list = user;
+    list->is_done = true;
+    list->err = page->err;
+    list->next = page->next;
+    list->count += page->count;
+    if (page->count > list->page_max) list->page_max = page->count;
+    for (size_t i = 0; i < page->count; i++) list->used += page->keys[i].used;
+    if (page->count > 0) list->last = page->keys[page->count - 1];
+}
+
+static struct listing list_all(struct post *p, uint32_t max)
+{
+    struct listing list = {0};
+    do {
+        list.is_done = false;
+        guard_keys_list(p->guard, list.next, max, on_page, &list);
+        if (!list.is_done) run_until(&p->loop, is_true, &list.is_done);
+        if (list.next) assert_true(guard_keys_cursor_is_good(p->guard, list.next));
+    } while (list.next != 0);
+    return list;
+}
+
+static void forget(struct post *p, uint64_t key)
+{
+    bool done = false;
+    guard_keys_forget(p->guard, LOGIN, (struct limit_key){{key, 4}}, on_forgotten, &done);
+    if (!done) run_until(&p->loop, is_true, &done);
+}
+
+static void test_guard_keys__tell_what_redis_counts(void **state)
+{
+    (void)state;
+    struct redis_server s;
+    struct post p;
+    unsigned local = 0;
+    redis_server_start(&s, NULL);
+    post_open(&p, s.url);
+    assert_int_equal(post_take_many(&p, 7, 5, &local), 5);
+    assert_int_equal(post_take_many(&p, 7, LIMIT_N, &local), LIMIT_N - 5);
+    assert_int_equal(guard_limits_totals(p.limits, LOGIN).accepted, LIMIT_N);
+    assert_int_equal(guard_limits_totals(p.limits, LOGIN).refused, 5);
+    assert_int_equal(local, 0);
+    redis_ask(&p.loop, p.redis, "SET rl:login:192.0.2.99 nonsense");
+    redis_ask(&p.loop, p.redis, "SET rl:other:192.0.2.99 nonsense");
+    redis_ask(&p.loop, p.redis, "SET rl:login:no-address nonsense");
+    redis_ask(&p.loop, p.redis, "HSET rl:login:192.0.2.98 field 1");
+    struct listing list = list_all(&p, 50);
+    assert_int_equal(list.err, OK);
+    assert_int_equal(list.count, 1);
+    assert_true(list.last.is_on_redis &&
+                limit_key_equal(list.last.key, (struct limit_key){{7, 4}}));
+    assert_int_equal(list.last.used, LIMIT_N);
+    assert_int_equal(list.last.remaining, 0);
+    assert_in_range(list.last.ttl_ms, 590000, 600000);
+    forget(&p, 7);
+    assert_int_equal(list_all(&p, 50).count, 0);
+    assert_int_equal(post_take(&p, 7).remaining, LIMIT_N - 1);
+    post_close(&p);
+    redis_server_stop(&s);
+}
+
+static void test_guard_keys__go_over_many_in_pages_and_forget_them(void **state)
+{
+    (void)state;
+    enum { KEYS = 700 };
+    struct redis_server s;
+    struct post p;
+    bool done = false;
+    redis_server_start(&s, NULL);
+    post_open(&p, s.url);
+    for (uint64_t key = 1; key <= KEYS; key++) assert_false(post_take(&p, key).is_local);
+    struct listing list = list_all(&p, 20);
+    assert_int_equal(list.err, OK);
+    assert_int_equal(list.count, KEYS);
+    assert_int_equal(list.used, KEYS);
+    assert_true(list.page_max < 3 * GUARD_KEYS_STEP);
+    redis_ask(&p.loop, p.redis, "SET other 1");
+    guard_keys_forget_all(p.guard, on_forgotten, &done);
+    run_until(&p.loop, is_true, &done);
+    assert_int_equal(list_all(&p, 1000).count, 0);
+    assert_string_equal(redis_ask(&p.loop, p.redis, "GET other"), "1");
+    post_close(&p);
+    redis_server_stop(&s);
+}
+
+static void test_guard_keys__say_so_when_redis_lies_or_is_gone(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {"*2\r\n$1\r\n0\r\n$1\r\nx\r\n",
+                                          "*2\r\n$2\r\n-1\r\n*0\r\n",
+                                          "*2\r\n$19\r\n9999999999999999999\r\n*0\r\n", ":1\r\n",
+                                          "-NOPERM no\r\n"};
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        struct fake_redis f;
+        struct post p;
+        post_init(&p);
+        fake_redis_start(&f, &p.loop, slice_of(answers[i]), 1);
+        post_connect(&p, f.url);
+        struct limiter *memory = guard_limits_local(p.limits, LOGIN);
+        limiter_take(memory, (struct limit_key){{5, 4}}, guard_now_ms(p.guard));
+        struct listing list = list_all(&p, 50);
+        assert_int_not_equal(list.err, OK);
+        assert_int_equal(list.count, 1); /* what memory counts is told all the same */
+        assert_false(list.last.is_on_redis);
+        assert_int_equal(list.last.remaining, SHARE - 1);
+        listener_close(f.listener);
+        post_close(&p);
+    }
+}
+
+static void test_guard_keys__know_their_texts(void **state)
+{
+    (void)state;
+    static const struct guard_limit limits[] = {{"login", {5, 1000}}, {"login:account", {5, 1000}}};
+    static const char *const wrong[] = {
+        "",      "rl:",          "rl:login",         "rl:login:",
+        "login", "rl:login:1.2", "rl:bot:192.0.2.1", "rl:login:2001:db8::1"};
+    struct guard_limits *l;
+    size_t limit;
+    struct limit_key key;
+    assert_int_equal(guard_limits_new(limits, 2, false, &l), OK);
+    assert_true(guard_keys_parse(l, SLICE("rl:login:192.0.2.1"), &limit, &key));
+    assert_int_equal(limit, 0);
+    assert_true(guard_keys_parse(l, SLICE("rl:login:2001:db8::"), &limit, &key));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_false(guard_keys_parse(l, slice_of(wrong[i]), &limit, &key));
+    char text[LIMITER_REDIS_KEY_SIZE];
+    limiter_redis_key(guard_limits_rule(l, 1), limit_key_account(SLICE("a@b.test")), text);
+    assert_true(guard_keys_parse(l, slice_of(text), &limit, &key));
+    assert_int_equal(limit, 1);
+    guard_limits_free(l);
 }
 
 int main(void)
@@ -549,6 +701,10 @@ int main(void)
         cmocka_unit_test(test_guard__goes_on_without_a_redis_that_is_read_only),
         cmocka_unit_test(test_guard__goes_on_without_a_redis_that_lies),
         cmocka_unit_test(test_guard__a_flushed_redis_costs_one_window_at_most),
+        cmocka_unit_test(test_guard_keys__tell_what_redis_counts),
+        cmocka_unit_test(test_guard_keys__go_over_many_in_pages_and_forget_them),
+        cmocka_unit_test(test_guard_keys__say_so_when_redis_lies_or_is_gone),
+        cmocka_unit_test(test_guard_keys__know_their_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
