@@ -202,6 +202,8 @@ void account_set_locale(struct account_desk *desk, const struct account_request 
 /* who (an admin), target_id, role or is_disabled: that user's sessions and API tokens end. */
 void account_set_role(struct account_desk *desk, const struct account_request *request);
 void account_set_disabled(struct account_desk *desk, const struct account_request *request);
+/* who (an admin, or the console), name: the audit log tells that these counters are forgotten. */
+void account_tell_limit_reset(struct account_desk *desk, const struct account_request *request);
 /* Tells the database that a credential was used, as directory_identify asks for. Answers nobody;
  * what cannot be written now is written with the next hour's. */
 void account_touch(struct account_desk *desk, const struct principal *who, int64_t now_ms);

@@ -238,6 +238,18 @@ void account_set_disabled(struct account_desk *desk, const struct account_reques
     desk_call_change(call, request->target_id, apply_disabled);
 }
 
+void account_tell_limit_reset(struct account_desk *desk, const struct account_request *request)
+{
+    const bool by_console = request->who.credential == CREDENTIAL_CONSOLE;
+    struct account_call *call =
+        by_console ? desk_call_new(desk, request) : desk_call_of(desk, request);
+    if (!call) return;
+    desk_call_audit(call, "limit_reset", call->user.id,
+                    by_console ? "command line" : call->user.email, "%.*s", (int)request->name.size,
+                    request->name.data);
+    desk_call_change(call, 0, NULL);
+}
+
 /* ---- use ---- */
 
 static enum err apply_touch(struct sql *db, struct account_call *call)

@@ -28,7 +28,11 @@ enum {
 /* What an API token may do; sessions may do everything their user's role may. */
 enum scope { SCOPE_READ = 1, SCOPE_TRADE = 2 };
 
-enum credential { CREDENTIAL_SESSION, CREDENTIAL_TOKEN };
+enum credential {
+    CREDENTIAL_SESSION,
+    CREDENTIAL_TOKEN,
+    CREDENTIAL_CONSOLE, /* whoever may read the data folder: an admin without an account, id 0 */
+};
 
 /* Who asks. */
 struct principal {

@@ -16,6 +16,7 @@ static const char prefixes[TOKEN_KIND_COUNT][PREFIX_SIZE + 1] = {
     [TOKEN_API] = "tbt_",
     [TOKEN_RESET] = "tbr_",
     [TOKEN_SETUP] = "tbu_",
+    [TOKEN_CONSOLE] = "tbc_",
 };
 
 static void hash_text(const char *text, struct token_hash *hash)

@@ -1,9 +1,10 @@
 /* Tokens: 256 random bits that whoever holds them may use, and of which only a hash is kept.
  *
  * As text: four letters that name the kind ("tbs_" a session, "tbt_" an API token, "tbr_" a
- * password reset, "tbu_" the set-up of the first account), then 43 of base64url. The letters let
- * people and scanners of leaked secrets know what they look at. The hash is BLAKE2b-256: the bits
- * are random, so nothing slower is needed. Pure, but for the random numbers of token_new. */
+ * password reset, "tbu_" the set-up of the first account, "tbc_" this machine's console), then 43
+ * of base64url. The letters let people and scanners of leaked secrets know what they look at. The
+ * hash is BLAKE2b-256: the bits are random, so nothing slower is needed. Pure, but for the random
+ * numbers of token_new. */
 #ifndef SERVICE_ACCOUNT_TOKEN_H
 #define SERVICE_ACCOUNT_TOKEN_H
 
@@ -12,7 +13,14 @@
 
 #include "base/slice.h"
 
-enum token_kind { TOKEN_SESSION, TOKEN_API, TOKEN_RESET, TOKEN_SETUP, TOKEN_KIND_COUNT };
+enum token_kind {
+    TOKEN_SESSION,
+    TOKEN_API,
+    TOKEN_RESET,
+    TOKEN_SETUP,
+    TOKEN_CONSOLE,
+    TOKEN_KIND_COUNT
+};
 
 enum { TOKEN_TEXT_SIZE = 48 /* with its NUL */, TOKEN_HASH_SIZE = 32 };
 

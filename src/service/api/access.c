@@ -68,8 +68,8 @@ static struct shown shown_by(const struct http_request *request)
         if (http_header_count(&request->headers, "Authorization") > 1) return shown;
         if (text.size < start.size || !http_text_equal(start, slice_of(scheme))) return shown;
         text = (struct slice){text.data + start.size, text.size - start.size};
-        shown.good =
-            token_read(text, &kind, &shown.hash) && (kind == TOKEN_SESSION || kind == TOKEN_API);
+        shown.good = token_read(text, &kind, &shown.hash) &&
+                     (kind == TOKEN_SESSION || kind == TOKEN_API || kind == TOKEN_CONSOLE);
         return shown;
     }
     if (http_header_count(&request->headers, "Cookie") != 1) return shown;
@@ -118,6 +118,16 @@ static enum problem check_rule(const struct call *call)
     return PROBLEM_COUNT;
 }
 
+bool access_by_console(struct call *call, const struct http_request *request)
+{
+    const struct token_hash *console = call->api->options.console;
+    if (!console || !call->route->console || !local_request(request)) return false;
+    const struct shown shown = shown_by(request);
+    if (!shown.good || !token_hash_equal(&shown.hash, console)) return false;
+    call->who = (struct principal){.role = ROLE_ADMIN, .credential = CREDENTIAL_CONSOLE};
+    return true;
+}
+
 enum problem access_check(struct call *call, const struct http_request *request)
 {
     const struct api_options *options = &call->api->options;
@@ -126,6 +136,7 @@ enum problem access_check(struct call *call, const struct http_request *request)
     call->is_local = local_request(request);
     call->is_secure = request->secure;
     if (access == ACCESS_ENTRY) return PROBLEM_COUNT;
+    if (call->who.credential == CREDENTIAL_CONSOLE) return PROBLEM_COUNT;
     if (access == ACCESS_LOCAL && call->is_local) return PROBLEM_COUNT;
     if (!directory_is_claimed(options->accounts->directory)) return check_unclaimed(call);
 

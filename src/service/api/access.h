@@ -9,6 +9,10 @@
  * as the first user, and nobody else is heard. Once claimed, loopback means nothing here, but for
  * what an operator's tools read (ACCESS_LOCAL).
  *
+ * The console is whoever may read the server's data folder, where its token lies, on this machine:
+ * an admin without an account, for the routes whose row says so. It is not counted, so that a limit
+ * that shuts everybody out can be lifted.
+ *
  * Routes that change what lets people in take sessions only: an API token that leaked must not be
  * able to make itself at home. */
 #ifndef SERVICE_API_ACCESS_H
@@ -36,6 +40,9 @@ enum access {
 /* Identifies who asks (call->who, is_local, is_secure, the language they chose) and holds them to
  * call->route. PROBLEM_COUNT: come in. */
 enum problem access_check(struct call *call, const struct http_request *request);
+
+/* Whether the console asks for call->route; then call->who is it. */
+bool access_by_console(struct call *call, const struct http_request *request);
 
 /* Has the answer hand the session of a login to a browser. The cookie ends with the browser unless
  * it is to be remembered. */

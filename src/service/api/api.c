@@ -272,7 +272,8 @@ static void dispatch(struct call *call, const struct http_request *request)
     const struct route *near;
     call->route = find_route(call, request, &near);
     if (call->route && request->target.data[0] == '/')
-        limits_take(call, request, call->route->limit, serve);
+        limits_take(call, request,
+                    access_by_console(call, request) ? LIMIT_NONE : call->route->limit, serve);
     else
         limits_take(call, request, LIMIT_DEFAULT, refuse);
 }

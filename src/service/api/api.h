@@ -46,6 +46,7 @@ struct api_options {
     struct mailer *mailer;                 /* for the same; NULL: no mail is set up */
     struct accounts *accounts;
     struct account_desk *account_desk; /* of the loop's thread */
+    const struct token_hash *console;  /* its token, see access.h; NULL: there is none */
     const char *version, *commit;      /* commit may be "" */
     bool live_enabled;
     bool demo;

@@ -188,7 +188,7 @@ static const struct tag {
     {"/api/v1/symbols/", "markets", NULL},
     {"/api/v1/venues", "markets", NULL},
     {"/api/v1/api-keys", "keys", "Keys of exchanges"},
-    {"/api/v1/admin/", "admin", "Everybody's accounts, and the audit log"},
+    {"/api/v1/admin/", "admin", "Everybody's accounts, the audit log, rate limits"},
     {"", "server", "The server itself, its pages and its manual"},
 };
 

@@ -277,6 +277,12 @@ static const struct words problems[PROBLEM_COUNT] = {
          "Service unavailable",
          {"Veritabanı şu anda yanıt vermiyor. Birazdan yeniden deneyin.",
           "The database does not answer at the moment. Try again in a moment."}},
+    [PROBLEM_REDIS_UNAVAILABLE] =
+        {503,
+         "redis_unavailable",
+         "Service unavailable",
+         {"Redis yanıt vermedi; oradaki sayaçlar duruyor olabilir. Birazdan yeniden deneyin.",
+          "Redis did not answer, so what it counts may still be there. Try again in a moment."}},
     [PROBLEM_MAIL_NOT_CONFIGURED] =
         {503,
          "mail_not_configured",

@@ -38,8 +38,9 @@ struct route {
     enum err (*list)(struct store_reader *reader, struct listing *list);
     enum access access;
     enum limit_class limit;
-    bool fresh; /* the password must have been given lately */
-    bool kept;  /* answered with an ETag, and 304 to who has it (kept.h) */
+    bool fresh;   /* the password must have been given lately */
+    bool kept;    /* answered with an ETag, and 304 to who has it (kept.h) */
+    bool console; /* this machine's console may ask too, uncounted: see access.h */
 };
 
 extern const struct route routes[];
@@ -110,6 +111,10 @@ void key_end(struct call *call, const struct http_request *request);
 void admin_users(struct call *call, const struct http_request *request);
 void admin_change_user(struct call *call, const struct http_request *request);
 void admin_audit(struct call *call, const struct http_request *request);
+/* routes_limits.c */
+void limits_list(struct call *call, const struct http_request *request);
+void limits_forget(struct call *call, const struct http_request *request);
+void limits_forget_all(struct call *call, const struct http_request *request);
 /* routes_history.c */
 void history_list(struct call *call, const struct http_request *request);
 void history_balances(struct call *call, const struct http_request *request);

@@ -399,6 +399,7 @@ struct world *world_open(struct world_options options)
     w->store = open_store(&w->files);
     open_accounts(w, options);
     open_limits(w, options);
+    token_new(TOKEN_CONSOLE, w->console, &w->console_hash);
     const struct api_options api = {
         .address = "127.0.0.1",
         .guard = w->guard,
@@ -407,6 +408,7 @@ struct world *world_open(struct world_options options)
         .desk = {w, desk_ask},
         .accounts = &w->accounts,
         .account_desk = w->account_desk,
+        .console = &w->console_hash,
         .version = "1.2.3",
         .commit = "abc",
         .live_enabled = options.live_enabled,
@@ -500,6 +502,8 @@ void fill_pattern(const char *pattern, const char *id, char *out, size_t size)
         if (strncmp(pattern, "{id}", 4) == 0) value = id;
         if (strncmp(pattern, "{venue}", 7) == 0) value = "sim";
         if (strncmp(pattern, "{symbol}", 8) == 0) value = "BTCUSDT";
+        if (strncmp(pattern, "{name}", 6) == 0) value = "login";
+        if (strncmp(pattern, "{key}", 5) == 0) value = "192.0.2.1";
         if (value) {
             used += (size_t)snprintf(out + used, size - used, "%s", value);
             pattern = strchr(pattern, '}') + 1;

@@ -51,6 +51,9 @@ struct world {
     enum account_outcome probe_outcome; /* what a venue says of a key */
     unsigned probes;
 
+    char console[TOKEN_TEXT_SIZE]; /* its token */
+    struct token_hash console_hash;
+
     struct guard_limits *limits;
     struct guard *guard;
     struct trusted_proxies proxies;

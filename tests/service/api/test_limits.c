@@ -167,6 +167,172 @@ static void test_limits__failures_of_an_account_count_from_everywhere(void **sta
     world_close(w);
 }
 
+/* ---- seen and forgotten ---- */
+
+static struct world *open_three_logins(char admin[TOKEN_TEXT_SIZE])
+{
+    struct world_options options = english();
+    options.limits[LIMIT_LOGIN] = (struct limit_rule){3, 60000};
+    options.proxies = "127.0.0.1";
+    struct world *w = world_open(options);
+    add_user(w, "owner@example.test", ROLE_ADMIN, admin);
+    for (unsigned i = 0; i < 4; i++) (void)try_from(w, 1, "nobody@example.test", "wrong one 77");
+    return w;
+}
+
+/* Of that key, however many others there are; -1: it is not listed. */
+static int used_of(const struct answer *a, const char *key)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(answer_at(a, "items"), i, item)
+    {
+        if (strcmp(json_string_value(json_object_get(item, "key")), key) != 0) continue;
+        assert_string_equal(json_string_value(json_object_get(item, "where")), "memory");
+        assert_in_range(json_integer_value(json_object_get(item, "ttl_ms")), 1, 60000);
+        return (int)json_integer_value(json_object_get(item, "used"));
+    }
+    return -1;
+}
+
+static void test_limits__an_admin_sees_what_is_counted(void **state)
+{
+    (void)state;
+    char admin[TOKEN_TEXT_SIZE];
+    struct world *w = open_three_logins(admin);
+    struct answer a = ask_as(w, admin, "GET", "/api/v1/admin/limits", NULL);
+    assert_status(&a, 200);
+    assert_int_equal(used_of(&a, "rl:login:203.0.113.1"), 3);
+    assert_int_equal(used_of(&a, "rl:login:203.0.113.2"), -1);
+    assert_string_equal(answer_text(&a, "redis"), "none");
+    assert_string_equal(answer_text(&a, "limits.1.name"), "login");
+    assert_int_equal(json_integer_value(answer_at(&a, "limits.1.count")), 3);
+    assert_int_equal(json_integer_value(answer_at(&a, "limits.1.accepted")), 3);
+    assert_int_equal(json_integer_value(answer_at(&a, "limits.1.refused")), 1);
+    assert_int_equal(json_array_size(answer_at(&a, "limits")), LIMIT_CLASS_COUNT);
+    answer_free(&a);
+    world_close(w);
+}
+
+static void test_limits__the_list_goes_on_by_its_cursor(void **state)
+{
+    (void)state;
+    char admin[TOKEN_TEXT_SIZE], target[192] = "/api/v1/admin/limits?limit=2";
+    struct world *w = open_three_logins(admin);
+    for (unsigned i = 2; i < 8; i++) (void)try_from(w, i, "nobody@example.test", "wrong one 77");
+    size_t logins = 0;
+    for (unsigned page = 0;; page++) {
+        struct answer a = ask_as(w, admin, "GET", target, NULL);
+        assert_status(&a, 200);
+        assert_true(page < 20 && json_array_size(answer_at(&a, "items")) <= 2);
+        for (size_t i = 0; i < json_array_size(answer_at(&a, "items")); i++) {
+            char path[48];
+            snprintf(path, sizeof path, "items.%zu.limit", i);
+            logins += strcmp(answer_text(&a, path), "login") == 0;
+        }
+        const char *cursor = answer_text(&a, "next_cursor");
+        snprintf(target, sizeof target, "/api/v1/admin/limits?limit=2&cursor=%.30s",
+                 cursor ? cursor : "");
+        const bool more = cursor != NULL;
+        answer_free(&a);
+        if (!more) break;
+    }
+    assert_int_equal(logins, 7);
+    static const char *const wrong[] = {"cursor=x", "cursor=999999999999999999", "limit=0",
+                                        "limit=1001", "cursor=576460752303423488"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(target, sizeof target, "/api/v1/admin/limits?%s", wrong[i]);
+        struct answer a = ask_as(w, admin, "GET", target, NULL);
+        assert_problem(&a, 422, "invalid_fields");
+        answer_free(&a);
+    }
+    world_close(w);
+}
+
+static int forget(struct world *w, const char *token, const char *key)
+{
+    char target[128];
+    snprintf(target, sizeof target, "/api/v1/admin/limits%s", key);
+    struct answer a = ask_as(w, token, "DELETE", target, NULL);
+    const int status = a.status;
+    answer_free(&a);
+    return status;
+}
+
+static void test_limits__an_admin_lets_somebody_in_again_and_the_audit_log_tells(void **state)
+{
+    (void)state;
+    char admin[TOKEN_TEXT_SIZE];
+    struct world *w = open_three_logins(admin);
+    assert_int_equal(try_from(w, 1, "nobody@example.test", "wrong one 77"), 429);
+    assert_int_equal(forget(w, admin, "/nothing/203.0.113.1"), 404);
+    assert_int_equal(forget(w, admin, "/login/nobody"), 404);
+    assert_int_equal(forget(w, admin, "/bot/203.0.113.1"), 204);
+    assert_int_equal(try_from(w, 1, "nobody@example.test", "wrong one 77"), 429);
+    assert_int_equal(forget(w, admin, "/login/203.0.113.1"), 204);
+    assert_int_equal(try_from(w, 1, "nobody@example.test", "wrong one 77"), 401);
+    for (unsigned i = 0; i < 3; i++) (void)try_from(w, 1, "nobody@example.test", "wrong one 77");
+    assert_int_equal(forget(w, admin, ""), 204);
+    assert_int_equal(try_from(w, 1, "nobody@example.test", "wrong one 77"), 401);
+    struct answer a = ask_as(w, admin, "GET", "/api/v1/admin/audit", NULL);
+    size_t i;
+    json_t *item;
+    char told[128] = "";
+    json_array_foreach(answer_at(&a, "items"), i, item)
+    {
+        if (strcmp(json_string_value(json_object_get(item, "action")), "limit_reset") != 0)
+            continue;
+        assert_string_equal(json_string_value(json_object_get(item, "actor")),
+                            "owner@example.test");
+        strcat(strcat(told, json_string_value(json_object_get(item, "target"))), ";");
+    }
+    assert_string_equal(told, "all rate limits;rl:login:203.0.113.1;rl:bot:203.0.113.1;");
+    answer_free(&a);
+    world_close(w);
+}
+
+static void test_limits__what_the_audit_log_cannot_tell_is_not_done(void **state)
+{
+    (void)state;
+    char admin[TOKEN_TEXT_SIZE];
+    struct world *w = open_three_logins(admin);
+    w->change_err = ERR_TIMEOUT;
+    assert_int_equal(forget(w, admin, "/login/203.0.113.1"), 503);
+    assert_int_equal(forget(w, admin, ""), 503);
+    w->change_err = OK;
+    assert_int_equal(try_from(w, 1, "nobody@example.test", "wrong one 77"), 429);
+    world_close(w);
+}
+
+static void
+test_limits__the_console_sees_and_forgets_them_uncounted_and_does_nothing_else(void **state)
+{
+    (void)state;
+    struct world_options options = english();
+    options.limits[LIMIT_DEFAULT] = (struct limit_rule){1, 60000};
+    struct world *w = world_open(options);
+    char owner[TOKEN_TEXT_SIZE], bearer[128], proxied[192];
+    struct token_hash hash;
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s\r\n", w->console);
+    snprintf(proxied, sizeof proxied, "%sX-Forwarded-For: 203.0.113.1\r\n", bearer);
+    assert_int_equal(status_of(w, "GET", "/api/v1/admin/limits", bearer, NULL),
+                     200); /* unclaimed */
+    add_user(w, "owner@example.test", ROLE_ADMIN, owner);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(status_of(w, "GET", "/api/v1/admin/limits", bearer, NULL), 200);
+    assert_int_equal(status_of(w, "DELETE", "/api/v1/admin/limits", bearer, NULL), 204);
+    /* not from elsewhere, not with another token, and nothing else */
+    assert_int_equal(status_of(w, "GET", "/api/v1/admin/limits", proxied, NULL), 401);
+    assert_int_equal(forget(w, w->console, ""), 204);
+    assert_int_equal(status_of(w, "GET", "/api/v1/admin/users", bearer, NULL), 401);
+    assert_int_equal(forget(w, w->console, ""), 204);
+    assert_int_equal(status_of(w, "POST", "/api/v1/bots", bearer, BOT), 401);
+    assert_int_equal(forget(w, w->console, ""), 204);
+    token_new(TOKEN_CONSOLE, bearer, &hash);
+    assert_int_equal(forget(w, bearer, ""), 401);
+    world_close(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +343,12 @@ int main(void)
         cmocka_unit_test(test_limits__a_header_moves_nobody_to_another_address),
         cmocka_unit_test(test_limits__a_trusted_proxy_tells_clients_apart),
         cmocka_unit_test(test_limits__failures_of_an_account_count_from_everywhere),
+        cmocka_unit_test(test_limits__an_admin_sees_what_is_counted),
+        cmocka_unit_test(test_limits__the_list_goes_on_by_its_cursor),
+        cmocka_unit_test(test_limits__an_admin_lets_somebody_in_again_and_the_audit_log_tells),
+        cmocka_unit_test(test_limits__what_the_audit_log_cannot_tell_is_not_done),
+        cmocka_unit_test(
+            test_limits__the_console_sees_and_forgets_them_uncounted_and_does_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
