@@ -11,6 +11,7 @@
 #include "app/certificate.h"
 #include "app/commands.h"
 #include "app/config.h"
+#include "app/console.h"
 #include "app/data_folder.h"
 #include "app/demo.h"
 #include "app/letters.h"
@@ -43,7 +44,10 @@ struct server {
     struct config config;
     bool demo;
     const char *journal_path;
-    char origin[ADDRESS_HOST_SIZE + 32]; /* where it listens */
+    char origin[CONSOLE_URL_SIZE]; /* where it listens */
+    struct console console;
+    struct token_hash console_hash;
+    bool has_console; /* the file is there, and ours */
     char store_url[2 * CONFIG_TEXT_SIZE];
     char rest_urls[VENUE_COUNT][CONFIG_TEXT_SIZE];
     uv_signal_t interrupt, terminate, hang_up;
@@ -174,17 +178,23 @@ static void print_ready(void *user)
     fflush(stdout);
 }
 
+/* People wait for the server, so a console that cannot be is only warned of. */
 static void tell_origin(struct server *s)
 {
     const bool v6 = strchr(s->config.host, ':') != NULL;
     snprintf(s->origin, sizeof s->origin, "%s://%s%s%s:%u", s->tls ? "https" : "http",
              v6 ? "[" : "", s->config.host, v6 ? "]" : "", api_port(s->webs[0].api));
     letters_set_origin(s->letters, s->origin);
+    memcpy(s->console.url, s->origin, sizeof s->console.url);
+    s->has_console = console_write(s->config.data, &s->console) == OK;
+    if (!s->has_console) log_warn("no_console", "cause=\"%s\"", err_text());
+    explicit_bzero(&s->console, sizeof s->console);
 }
 
 /* Takes down what is up, in the order that lets nothing talk to what is gone. */
 static enum err close_all(struct server *s)
 {
+    if (s->has_console) console_remove(s->config.data);
     const uint32_t count = s->web_count;
     for (uint32_t i = 1; i < count; i++) web_thread_stop(&s->webs[i]);
     for (uint32_t i = 0; i < count; i++) web_thread_quiet(&s->webs[i]);
@@ -216,6 +226,7 @@ static enum err start_office(struct server *s)
 /* All of them listen before one of the others runs. */
 static enum err open_webs(struct server *s)
 {
+    token_new(TOKEN_CONSOLE, s->console.token, &s->console_hash);
     struct web_surroundings around = {
         .config = &s->config,
         .demo = s->demo,
@@ -225,6 +236,7 @@ static enum err open_webs(struct server *s)
         .office = s->office,
         .letters = s->letters,
         .tls = s->tls,
+        .console = &s->console_hash,
         .limits = s->limits,
         .tallies = &s->tallies,
     };

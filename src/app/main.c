@@ -20,6 +20,7 @@ static const struct {
     {"audit", cmd_audit, "the log of who did what: read it, prove it whole"},
     {"key", cmd_key, "change the master key that seals secrets"},
     {"smoke", cmd_smoke, "try a running server from end to end"},
+    {"rl", cmd_rl, "what rate limits count: list it, forget it"},
     {"doctor", cmd_doctor, "look for what is wrong, and say the cure"},
     {"migrate", cmd_migrate, "bring the database to this version"},
     {"backup", cmd_backup, "write the whole database to a file"},

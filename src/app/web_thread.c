@@ -79,6 +79,7 @@ static enum err open_api(struct web_thread *w, const struct web_surroundings *ar
         .mailer = letters_mailer(around->letters),
         .accounts = office_accounts(around->office),
         .account_desk = clerk_desk(w->clerk),
+        .console = around->console,
         .version = TRADEBOT_VERSION,
         .commit = "",
         .live_enabled = config->live_trading,

@@ -47,8 +47,9 @@ struct web_surroundings {
     const char *rest_urls[VENUE_COUNT]; /* where each venue is asked about keys */
     struct store_thread *store;
     struct office *office;
-    struct letters *letters;       /* NULL: no mail is set up */
-    const struct tls_context *tls; /* NULL: plain http */
+    struct letters *letters;          /* NULL: no mail is set up */
+    const struct tls_context *tls;    /* NULL: plain http */
+    const struct token_hash *console; /* its token */
     struct guard_limits *limits;
     struct tallies *tallies; /* of all web threads: their count */
 };
