@@ -123,6 +123,15 @@ static void decided(struct trader *t, const struct action *a)
     trader_publish(t, &p);
 }
 
+static void cancel(struct trader *t, const struct order *order)
+{
+    if (order->id > t->handed_id) return; /* on its way to the store: `placed` drops it there */
+    if (order->mode == MODE_LIVE)
+        gateway_cancel(trader_line_of(t, order->instrument)->gateway, order);
+    else
+        sim_paper_cancel(&t->paper, order->id, order->instrument, t->time_ms, &t->paper_events);
+}
+
 static void query(struct trader *t, const struct order *order)
 {
     const struct line *line = trader_line_of(t, order->instrument);
@@ -155,6 +164,7 @@ static void carry_out(struct trader *t, const struct action *a)
 {
     switch ((enum action_kind)a->kind) {
     case ACTION_PLACE: place(t, &a->order); break;
+    case ACTION_CANCEL: cancel(t, &a->order); break;
     case ACTION_QUERY: query(t, &a->order); break;
     case ACTION_ORDER: order_changed(t, &a->order); break;
     case ACTION_FILL: fill_booked(t, a); break;

@@ -24,6 +24,14 @@ static void never_sent(struct trader *t, const struct order *order, enum order_r
     trader_event(t, &event);
 }
 
+/* Between an entry's decision and its leave a person may have stopped the bot, or a limit paused
+ * it: once that is told, nothing that adds risk goes out. */
+static bool is_running(const struct trader *t, uint64_t bot_id)
+{
+    struct bot_view view;
+    return engine_bot_view(t->engine, bot_id, &view) && view.totals.state == BOT_RUNNING;
+}
+
 /* Nothing that the store refuses is expected: it is told aloud, and what it means for money is
  * decided here. */
 static void placed(struct trader *t, const struct pending *what, const struct store_ack *ack)
@@ -41,6 +49,11 @@ static void placed(struct trader *t, const struct pending *what, const struct st
         log_error("order_not_sent", "order=%llu reason=not_in_state_sent",
                   (unsigned long long)what->order.id);
         never_sent(t, &what->order, ORDER_REASON_NEVER_ACCEPTED);
+        return;
+    }
+    if (order->purpose == PURPOSE_ENTRY && !is_running(t, order->bot_id)) {
+        log_warn("order_not_sent", "order=%llu reason=bot_stopped", (unsigned long long)order->id);
+        never_sent(t, &what->order, ORDER_REASON_NOT_SENT);
         return;
     }
     if (order->purpose == PURPOSE_ENTRY && t->time_ms > order->created_ms + TRADER_ENTRY_AGE_MS) {

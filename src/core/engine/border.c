@@ -24,12 +24,10 @@ static bool params_fit(const struct bot_config *c)
     return type->conflict(c->params) == NULL;
 }
 
-static bool takes_bot(const struct engine *e, const struct bot_config *c)
+static bool takes_config(const struct engine *e, const struct bot_config *c)
 {
-    if (c->id == 0 || engine_find_bot(e, c->id)) return no("a bot's id is 0 or used twice");
     if (c->symbol_count == 0 || c->symbol_count > BOT_SYMBOLS_MAX)
         return no("a bot has 1 to 10 symbols");
-    if (!engine_has_room(e, c->symbol_count)) return no("more bots than the limits allow");
     if (c->strategy >= STRATEGY_COUNT || !params_fit(c))
         return no("a bot's strategy or its parameters are out of range");
     if (c->timeframe >= TIMEFRAME_COUNT || c->sizing_kind >= SIZING_KIND_COUNT)
@@ -44,6 +42,38 @@ static bool takes_bot(const struct engine *e, const struct bot_config *c)
     for (unsigned i = 0; i < c->symbol_count; i++)
         if (!is_known(e, c->instruments[i])) return no("a bot's instrument is unknown");
     return true;
+}
+
+static bool takes_new(const struct engine *e, const struct bot_config *c)
+{
+    if (c->id == 0 || engine_find_bot(e, c->id)) return no("a bot's id is 0 or used twice");
+    if (!takes_config(e, c)) return false;
+    return engine_has_room(e, c->symbol_count) || no("more bots than the limits allow");
+}
+
+static bool takes_change(const struct engine *e, const struct bot_event *b)
+{
+    if (!engine_bot_is_idle(e, b->bot_id) || b->config->id != b->bot_id)
+        return no("it changes a bot that is not idle");
+    if (!takes_config(e, b->config)) return false;
+    return b->config->symbol_count <= e->limits.legs - e->leg_count ||
+           no("more bots than the limits allow");
+}
+
+static bool takes_command(const struct engine *e, const struct bot_event *b)
+{
+    switch ((enum bot_command)b->command) {
+    case BOT_COMMAND_ADD: return takes_new(e, b->config);
+    case BOT_COMMAND_CHANGE: return takes_change(e, b);
+    case BOT_COMMAND_REMOVE:
+        return engine_bot_is_idle(e, b->bot_id) || no("it removes a bot that is not idle");
+    case BOT_COMMAND_START:
+    case BOT_COMMAND_STOP:
+    case BOT_COMMAND_PANIC:
+        return engine_find_bot(e, b->bot_id) || no("it commands an unknown bot");
+    case BOT_COMMAND_COUNT: break;
+    }
+    return no("an unknown command");
 }
 
 static bool has_leg(const struct engine *e, uint64_t bot_id, uint16_t instrument)
@@ -98,9 +128,7 @@ bool engine_takes(const struct engine *e, const struct event *in)
     case EVENT_BAR:
     case EVENT_CANDLE:
         return is_known(e, in->instrument) || no("it concerns an unknown instrument");
-    case EVENT_BOT:
-        if (in->bot.command == BOT_COMMAND_ADD) return takes_bot(e, in->bot.config);
-        return engine_find_bot(e, in->bot.bot_id) || no("it commands an unknown bot");
+    case EVENT_BOT: return takes_command(e, &in->bot);
     case EVENT_RESTORE: return takes_restore(e, in);
     case EVENT_KIND_COUNT: break;
     }

@@ -4,50 +4,6 @@
 #include "core/execution/position.h"
 #include "core/risk/day_budget.h"
 
-/* Appends to the chains of its market and its series, so that legs act in the order they were
- * added. */
-static void chain_leg(struct engine *e, uint32_t index, enum timeframe timeframe)
-{
-    struct market *m = &e->markets[e->legs[index].instrument];
-    uint32_t *at = &m->first_leg;
-    while (*at != NO_INDEX) at = &e->legs[*at].next_on_market;
-    *at = index;
-    at = &m->first_in_series[timeframe];
-    while (*at != NO_INDEX) at = &e->legs[*at].next_in_series;
-    *at = index;
-}
-
-static void add_leg(struct engine *e, uint32_t bot_index, uint16_t instrument)
-{
-    const struct bot_config *config = &e->bots[bot_index].config;
-    CHECK(instrument < e->limits.instruments && e->markets[instrument].known);
-    CHECK(e->leg_count < e->limits.legs);
-    const uint32_t index = e->leg_count++;
-    struct leg *leg = &e->legs[index];
-    *leg = (struct leg){
-        .bot = bot_index,
-        .instrument = instrument,
-        .next_on_market = NO_INDEX,
-        .next_in_series = NO_INDEX,
-        .last_candle_ms = INT64_MIN,
-    };
-    strategy_init(&leg->strategy, (enum strategy_kind)config->strategy, config->params);
-    chain_leg(e, index, (enum timeframe)config->timeframe);
-}
-
-static void add_bot(struct engine *e, const struct bot_config *config)
-{
-    CHECK(config->id > 0 && !engine_find_bot(e, config->id));
-    CHECK(config->symbol_count > 0 && config->symbol_count <= BOT_SYMBOLS_MAX);
-    CHECK(engine_has_room(e, config->symbol_count));
-    const uint32_t index = e->bot_count++;
-    struct bot *bot = &e->bots[index];
-    *bot = (struct bot){.config = *config, .first_leg = e->leg_count};
-    bot->totals.state = BOT_STOPPED;
-    id_map_insert(&e->bot_by_id, config->id, index);
-    for (unsigned i = 0; i < config->symbol_count; i++) add_leg(e, index, config->instruments[i]);
-}
-
 void bot_tell(struct engine *e, struct bot *bot, struct outbox *out)
 {
     engine_emit(e, out, ACTION_BOT, INSTRUMENT_NONE, bot->config.id)->totals = bot->totals;
@@ -94,18 +50,37 @@ static void stop_bot(struct engine *e, struct bot *bot, struct outbox *out)
     bot_settle(e, bot, out);
 }
 
+/* What stop leaves to time is done here and now: nothing is bought any more, no exit waits for its
+ * next try, and a rest that was given up is tried again. */
+static void panic_bot(struct engine *e, struct bot *bot, struct outbox *out)
+{
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
+        struct leg *leg = &e->legs[bot->first_leg + i];
+        leg->written_off = false;
+        leg->exit_rejects = 0;
+    }
+    stop_bot(e, bot, out);
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
+        struct leg *leg = &e->legs[bot->first_leg + i];
+        order_cancel_entry(e, leg, out);
+        leg->exit_retry_ms = e->time_ms;
+        leg_retry_exit(e, leg, out);
+    }
+}
+
 void bot_on_command(struct engine *e, const struct bot_event *command, struct outbox *out)
 {
-    if (command->command == BOT_COMMAND_ADD) {
-        add_bot(e, command->config);
-        return;
-    }
     struct bot *bot = engine_find_bot(e, command->bot_id);
-    CHECK(bot);
-    if (command->command == BOT_COMMAND_START)
-        start_bot(e, bot, out);
-    else
-        stop_bot(e, bot, out);
+    CHECK(bot || command->command == BOT_COMMAND_ADD);
+    switch ((enum bot_command)command->command) {
+    case BOT_COMMAND_ADD: roster_add(e, command->config); break;
+    case BOT_COMMAND_START: start_bot(e, bot, out); break;
+    case BOT_COMMAND_STOP: stop_bot(e, bot, out); break;
+    case BOT_COMMAND_PANIC: panic_bot(e, bot, out); break;
+    case BOT_COMMAND_CHANGE: roster_change(e, command->config); break;
+    case BOT_COMMAND_REMOVE: roster_remove(e, command->bot_id); break;
+    case BOT_COMMAND_COUNT: CHECK(false);
+    }
 }
 
 void bot_settle(struct engine *e, struct bot *bot, struct outbox *out)

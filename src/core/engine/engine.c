@@ -56,8 +56,9 @@ void engine_free(struct engine *e)
 uint32_t engine_outbox_need(const struct engine_limits *limits)
 {
     /* One leg gives at most a decision, an order and a bot's new state; one more of each for the
-     * order that an event is about. Old orders may all be due for a query at once. */
-    return 4 * limits->legs + limits->bots + limits->orders + 8;
+     * order that an event is about. Old orders may all be due for a query at once, and for another
+     * cancel with it, which changes their state. */
+    return 4 * limits->legs + limits->bots + 3 * limits->orders + 8;
 }
 
 static struct market *known_market(struct engine *e, uint16_t instrument)
@@ -168,6 +169,17 @@ struct bot *engine_find_bot(const struct engine *e, uint64_t bot_id)
 bool engine_has_room(const struct engine *e, uint32_t symbol_count)
 {
     return e->bot_count < e->limits.bots && symbol_count <= e->limits.legs - e->leg_count;
+}
+
+bool engine_bot_is_idle(const struct engine *e, uint64_t bot_id)
+{
+    const struct bot *bot = engine_find_bot(e, bot_id);
+    if (!bot || bot->totals.state != BOT_STOPPED) return false;
+    for (uint32_t i = 0; i < bot->config.symbol_count; i++) {
+        const struct leg *leg = &e->legs[bot->first_leg + i];
+        if (leg->position.open || leg->working_order) return false;
+    }
+    return true;
 }
 
 const struct bot_config *engine_bot_config(const struct engine *e, uint64_t bot_id)

@@ -71,6 +71,8 @@ bool engine_takes(const struct engine *e, const struct event *in);
 
 /* Room for one more bot with so many symbols; ask before BOT_COMMAND_ADD. */
 bool engine_has_room(const struct engine *e, uint32_t symbol_count);
+/* Stopped, flat in all its instruments, and no order of it works: it may be changed or removed. */
+bool engine_bot_is_idle(const struct engine *e, uint64_t bot_id);
 /* NULL when the bot is unknown. */
 const struct bot_config *engine_bot_config(const struct engine *e, uint64_t bot_id);
 bool engine_bot_view(const struct engine *e, uint64_t bot_id, struct bot_view *out);

@@ -61,6 +61,42 @@ bool order_place(struct engine *e, struct leg *leg, enum side side, struct qty q
     return true;
 }
 
+static void send_cancel(struct engine *e, struct order_slot *slot, struct outbox *out)
+{
+    struct order *o = &slot->order;
+    /* While it is SENT no answer says that there is anything to cancel: one that has not left is
+     * dropped, and any other canceled once the answer is there. */
+    const bool is_sent = o->state == ORDER_SENT;
+    const enum order_state after =
+        is_sent ? ORDER_SENT : order_state_next((enum order_state)o->state, ON_CANCEL_SENT);
+    if (after != o->state) {
+        o->state = (uint8_t)after;
+        o->updated_ms = e->time_ms;
+        engine_emit(e, out, ACTION_ORDER, o->instrument, o->bot_id)->order = *o;
+    }
+    engine_emit(e, out, ACTION_CANCEL, o->instrument, o->bot_id)->order = *o;
+}
+
+void order_cancel_entry(struct engine *e, const struct leg *leg, struct outbox *out)
+{
+    struct order_slot *slot = order_table_find(&e->orders, leg->working_order);
+    if (!slot || slot->order.side != SIDE_BUY || slot->cancel_wanted) return;
+    slot->cancel_wanted = true;
+    send_cancel(e, slot, out);
+}
+
+/* It may live at the venue, and was to be canceled before that was known. */
+static void cancel_if_due(struct engine *e, struct order_slot *slot, enum order_state before,
+                          struct outbox *out)
+{
+    const enum order_state state = (enum order_state)slot->order.state;
+    if (!slot->cancel_wanted || state == before) return;
+    if (before == ORDER_CANCELING)
+        slot->query_at_ms = e->time_ms; /* refused: what became of it is asked first */
+    else if (state == ORDER_OPEN || state == ORDER_UNKNOWN)
+        send_cancel(e, slot, out);
+}
+
 /* The order closed: its leg may act again. */
 static void release_leg(struct engine *e, struct order_slot *slot, struct outbox *out)
 {
@@ -113,7 +149,10 @@ void order_on_news(struct engine *e, const struct order_news *news, struct outbo
         if (after == ORDER_UNKNOWN) slot->query_at_ms = e->time_ms; /* ask at once */
     }
     engine_emit(e, out, ACTION_ORDER, o->instrument, o->bot_id)->order = *o;
-    if (order_state_is_closed(after) && !order_state_is_closed(before)) release_leg(e, slot, out);
+    if (!order_state_is_closed(after))
+        cancel_if_due(e, slot, before, out);
+    else if (!order_state_is_closed(before))
+        release_leg(e, slot, out);
 }
 
 /* Adds the fill to its order; false when it does not fit into it. */
@@ -224,7 +263,8 @@ void order_on_fill(struct engine *e, uint16_t instrument, const struct fill *fil
         e->counters.duplicate_fills++;
         return;
     }
-    const bool was_closed = order_state_is_closed((enum order_state)o->state);
+    const enum order_state order_before = (enum order_state)o->state;
+    const bool was_closed = order_state_is_closed(order_before);
     bot_turn_day(e, bot, out);
     const uint8_t state_before = bot->totals.state;
     struct action *a = engine_emit(e, out, ACTION_FILL, o->instrument, o->bot_id);
@@ -239,6 +279,8 @@ void order_on_fill(struct engine *e, uint16_t instrument, const struct fill *fil
         settle_late(e, leg, out);
     else if (order_state_is_closed((enum order_state)o->state))
         release_leg(e, slot, out);
+    else
+        cancel_if_due(e, slot, order_before, out);
 }
 
 void order_on_time(struct engine *e, struct outbox *out)
@@ -250,6 +292,7 @@ void order_on_time(struct engine *e, struct outbox *out)
         slot->queries++;
         engine_emit(e, out, ACTION_QUERY, slot->order.instrument, slot->order.bot_id)->order =
             slot->order;
+        if (slot->cancel_wanted) send_cancel(e, slot, out);
     }
 }
 

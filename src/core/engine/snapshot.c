@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "core/engine/state.h"
 
-enum { SNAPSHOT_VERSION = 3 };
+enum { SNAPSHOT_VERSION = 4 };
 
 static void visit_limits(struct visitor *v, const struct engine_limits *limits)
 {
@@ -95,6 +95,7 @@ static void visit_slot(struct visitor *v, struct engine *e, uint32_t index)
     visit_count(v, &slot->leg, e->limits.legs - 1);
     visit_u32(v, &slot->queries);
     visit_i64(v, &slot->query_at_ms);
+    visit_bool(v, &slot->cancel_wanted);
     if (v->mode != VISIT_READ || v->failed || slot->order.id == 0) return;
     v->failed |= engine_order(e, slot->order.id) != NULL;
     if (!v->failed) id_map_insert(&t->by_id, slot->order.id, index);

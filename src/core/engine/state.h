@@ -112,6 +112,11 @@ void leg_exit_done(struct engine *e, struct leg *leg);
 /* After every change of the position. */
 void leg_note_position(struct engine *e, struct leg *leg);
 
+/* roster.c: bots and legs come, change and go. Legs keep the order in which they were added. */
+void roster_add(struct engine *e, const struct bot_config *config);
+void roster_change(struct engine *e, const struct bot_config *config);
+void roster_remove(struct engine *e, uint64_t bot_id);
+
 /* bots.c: commands, days, and what the store kept. */
 void bot_on_command(struct engine *e, const struct bot_event *command, struct outbox *out);
 void bot_on_restore(struct engine *e, const struct event *in, struct outbox *out);
@@ -126,6 +131,8 @@ void bot_tell(struct engine *e, struct bot *bot, struct outbox *out);
 /* orders.c: from a wish to an order, and news about it. */
 bool order_place(struct engine *e, struct leg *leg, enum side side, struct qty qty,
                  enum purpose purpose, struct price trigger, struct outbox *out);
+/* Ends the leg's entry that is under way, if there is one. */
+void order_cancel_entry(struct engine *e, const struct leg *leg, struct outbox *out);
 void order_on_news(struct engine *e, const struct order_news *news, struct outbox *out);
 void order_on_fill(struct engine *e, uint16_t instrument, const struct fill *fill,
                    struct outbox *out);

@@ -21,14 +21,19 @@ void order_table_init(struct order_table *t, struct arena *a, uint32_t capacity)
     t->free_count = capacity;
 }
 
+static void forget(struct order_table *t, uint32_t slot)
+{
+    CHECK(id_map_remove(&t->by_id, t->slots[slot].order.id));
+    t->slots[slot] = (struct order_slot){0};
+    t->free[t->free_count++] = slot;
+}
+
 static void forget_oldest_closed(struct order_table *t)
 {
     const uint32_t slot = t->closed[t->closed_first];
     t->closed_first = (t->closed_first + 1) % t->capacity;
     t->closed_count--;
-    CHECK(id_map_remove(&t->by_id, t->slots[slot].order.id));
-    t->slots[slot] = (struct order_slot){0};
-    t->free[t->free_count++] = slot;
+    forget(t, slot);
 }
 
 struct order_slot *order_table_add(struct order_table *t, uint64_t id)
@@ -57,4 +62,17 @@ void order_table_close(struct order_table *t, struct order_slot *slot)
     t->working[at] = t->working[--t->working_count];
     t->closed[(t->closed_first + t->closed_count) % t->capacity] = index;
     t->closed_count++;
+}
+
+void order_table_forget_legs(struct order_table *t, uint32_t first, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < t->closed_count; i++) {
+        const uint32_t slot = t->closed[(t->closed_first + i) % t->capacity];
+        if (t->slots[slot].leg - first < count)
+            forget(t, slot);
+        else
+            t->closed[(t->closed_first + kept++) % t->capacity] = slot;
+    }
+    t->closed_count = kept;
 }

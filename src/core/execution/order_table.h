@@ -14,6 +14,7 @@ struct order_slot {
     uint32_t leg;        /* who asked for it */
     uint32_t queries;    /* how often the venue was asked about it */
     int64_t query_at_ms; /* when to ask next */
+    bool cancel_wanted;  /* until it closed: a cancel that failed is sent again */
 };
 
 struct order_table {
@@ -34,5 +35,7 @@ struct order_slot *order_table_add(struct order_table *t, uint64_t id);
 struct order_slot *order_table_find(struct order_table *t, uint64_t id);
 /* Call once when the order reached a closed state. */
 void order_table_close(struct order_table *t, struct order_slot *slot);
+/* Forgets the closed orders of these legs. */
+void order_table_forget_legs(struct order_table *t, uint32_t first, uint32_t count);
 
 #endif

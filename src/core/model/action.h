@@ -9,6 +9,7 @@
 
 enum action_kind {
     ACTION_PLACE,    /* make durable as SENT, then send once: order */
+    ACTION_CANCEL,   /* ask the venue to end it, or do not send it if that can still be: order */
     ACTION_QUERY,    /* ask the venue what became of it; never resend: order */
     ACTION_ORDER,    /* an order's state changed: order */
     ACTION_FILL,     /* a fill was booked; one transaction: booking */

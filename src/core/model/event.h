@@ -66,12 +66,20 @@ struct order_news {
     uint64_t venue_order_id; /* 0 when not told */
 };
 
-enum bot_command { BOT_COMMAND_ADD, BOT_COMMAND_START, BOT_COMMAND_STOP };
+enum bot_command {
+    BOT_COMMAND_ADD,
+    BOT_COMMAND_START,
+    BOT_COMMAND_STOP,   /* sell what is held, then stay stopped */
+    BOT_COMMAND_PANIC,  /* the same at once: entries under way are canceled, no exit waits */
+    BOT_COMMAND_CHANGE, /* another configuration under the same id; of an idle bot only */
+    BOT_COMMAND_REMOVE, /* gone for good; of an idle bot only */
+    BOT_COMMAND_COUNT
+};
 
 struct bot_event {
     uint8_t command;
     uint64_t bot_id;
-    const struct bot_config *config; /* with ADD only */
+    const struct bot_config *config; /* with ADD and CHANGE only */
 };
 
 /* A bot's holding in one instrument, as the store keeps it. Amounts in the assets' scales. */

@@ -250,9 +250,9 @@ static void visit_restore(struct visitor *v, struct restore *r)
 
 static void visit_bot_event(struct visitor *v, struct bot_event *b, struct event_memory *memory)
 {
-    visit_enum(v, &b->command, BOT_COMMAND_STOP + 1);
+    visit_enum(v, &b->command, BOT_COMMAND_COUNT);
     visit_u64(v, &b->bot_id);
-    if (b->command != BOT_COMMAND_ADD) return;
+    if (b->command != BOT_COMMAND_ADD && b->command != BOT_COMMAND_CHANGE) return;
     if (v->mode == VISIT_READ) b->config = &memory->bot_config;
     visit_bot_config(v, (struct bot_config *)b->config);
 }

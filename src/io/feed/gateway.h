@@ -77,6 +77,10 @@ void gateway_body(const struct instrument *rules, const struct order *order, con
                   char out[GATEWAY_BODY_SIZE]);
 /* Sends the body, once. Everything that follows comes as events, from the loop. */
 void gateway_place(struct gateway *g, const struct order *order, const char *body);
+/* Ends it as soon as the venue lets us: one that still waits in line is never sent, any other is
+ * canceled there, and what became of it is asked behind that. While its placing is under way
+ * nothing happens: the caller comes again when that is answered. */
+void gateway_cancel(struct gateway *g, const struct order *order);
 /* Asks what became of the order: state and missing fills come as events; nothing where the venue
  * could not be asked. A query that is under way for the same order is enough. */
 void gateway_query(struct gateway *g, const struct order *order);

@@ -1,6 +1,7 @@
 /* What the files of the gateway share; of no use to anybody else.
  *
  *   gateway.c         life, instruments, placing, telling
+ *   gateway_cancel.c  ending an order
  *   gateway_query.c   what became of an order: its state, its trades, its absence
  *   gateway_stream.c  the user stream
  *
@@ -19,7 +20,7 @@ struct errand {
     struct order order;
     const struct instrument *rules;
     char client_id[CLIENT_ID_SIZE];
-    bool is_place;
+    bool is_place, is_cancel;
     bool is_unsent;             /* to be told from the loop */
     bool may_prove;             /* a query that finds nothing proves that there is nothing */
     bool is_seen;               /* the venue showed the order meanwhile */

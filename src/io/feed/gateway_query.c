@@ -18,7 +18,7 @@ static void tell_state(struct errand *e, enum order_input input, enum order_reas
 void gateway_query(struct gateway *g, const struct order *order)
 {
     for (const struct errand *e = g->errands; e; e = e->next)
-        if (e->order.id == order->id) return;
+        if (e->order.id == order->id && !e->is_cancel) return;
     struct errand *e = gateway_errand_new(g, order);
     e->may_prove = may_prove_absence(g, order);
     buffer_clear(&g->out);

@@ -238,6 +238,19 @@ void venue_rest_forget(struct venue_rest *r, const void *owner)
         if (w->request.owner == owner) w->is_unheard = true;
 }
 
+bool venue_rest_withdraw(struct venue_rest *r, const void *owner, const void *user)
+{
+    if (r->is_closed) return false;
+    for (unsigned p = 0; p < REQUEST_PRIORITY_COUNT; p++)
+        for (struct waiting *w = r->queues[p].first; w; w = w->next) {
+            if (w->request.owner != owner || w->request.user != user) continue;
+            w->wait_deadline = 0;
+            CHECK(uv_timer_start(&r->timer, on_timer, 0, 0) == 0);
+            return true;
+        }
+    return false;
+}
+
 int64_t venue_rest_now_ms(const struct venue_rest *r)
 {
     return venue_clock_now_ms(&r->venue_clock, clock_monotonic_ns(r->clock));

@@ -79,6 +79,9 @@ void venue_rest_close(struct venue_rest *r);
 enum err venue_rest_send(struct venue_rest *r, const struct venue_request *request) ERR_MUST_USE;
 /* Requests of this owner that wait are dropped unsent; those under way run on, unheard. */
 void venue_rest_forget(struct venue_rest *r, const void *owner);
+/* The owner's request with this user, if it still waits, is never sent: it is answered as unsent,
+ * from the loop. False when it is under way or answered. */
+bool venue_rest_withdraw(struct venue_rest *r, const void *owner, const void *user);
 /* Our best estimate of the venue's clock, ms. */
 int64_t venue_rest_now_ms(const struct venue_rest *r);
 /* Whether the clock offset was measured at least once. */

@@ -28,7 +28,7 @@ enum {
 static const struct engine_limits limits = {
     .instruments = MARKETS,
     .bots = BOTS,
-    .legs = BOTS * MARKETS,
+    .legs = (BOTS + 1) * MARKETS, /* a change has both for a moment */
     .orders = ORDERS_MAX,
     .fills = FILLS_MAX,
     .book_levels = 8,
@@ -131,7 +131,7 @@ struct storm {
     uint32_t fill_count;
     struct event news[NEWS_MAX];
     uint32_t news_count;
-    uint64_t entries, exits, booked, restarts, dust;
+    uint64_t entries, exits, booked, restarts, dust, cancels, changes, removals;
 };
 
 static uint64_t seed_under_way;
@@ -437,6 +437,7 @@ static void check_bot(struct storm *s, uint32_t b)
 }
 
 static bool is_in_the_air(const struct storm *s, uint64_t order_id);
+static void venue_cancel(struct storm *s, const struct order *o);
 
 static void step(struct storm *s, struct event event)
 {
@@ -456,6 +457,7 @@ static void step(struct storm *s, struct event event)
             assert_int_equal(a->order.mode, MODE_LIVE);
             if (!is_in_the_air(s, a->order.id)) venue_answer_query(s, a->order.id);
             break;
+        case ACTION_CANCEL: venue_cancel(s, &a->order); break;
         case ACTION_ORDER: on_order(s, &a->order); break;
         case ACTION_FILL: on_booking(s, &a->booking); break;
         case ACTION_BOT: s->totals[a->bot_id - 1] = a->totals; break;
@@ -465,6 +467,15 @@ static void step(struct storm *s, struct event event)
     }
     assert_int_equal(engine_counters(s->engine)->impossible_news, 0);
     assert_int_equal(engine_counters(s->engine)->unknown_fills, 0);
+}
+
+/* It comes too late, as always with market orders. */
+static void venue_cancel(struct storm *s, const struct order *o)
+{
+    assert_int_equal(o->side, SIDE_BUY);
+    s->cancels++;
+    if (o->state == ORDER_SENT) return;
+    post_news(s, &s->venue[s->slot_of[o->id]], ON_CANCEL_REFUSED);
 }
 
 static void check_all(struct storm *s)
@@ -609,6 +620,22 @@ static void restore_order(struct storm *s, const struct order *o)
                            .order = {.order_id = o->id, .input = ON_CANCELED}});
 }
 
+static void restore_rows(struct storm *s, uint32_t b)
+{
+    const struct bot_totals totals = s->totals[b];
+    restore(s, b, INSTRUMENT_NONE, (struct restore){.kind = RESTORE_BOT, .totals = totals});
+    for (unsigned i = 0; i < s->bots[b].symbol_count; i++) {
+        const uint16_t m = s->bots[b].instruments[i];
+        s->ledgers[b][m].closed_ms = s->ledgers[b][m].closed_fill_ms;
+        restore(s, b, m,
+                (struct restore){.kind = RESTORE_POSITION, .position = s->ledgers[b][m].position});
+    }
+    for (uint32_t i = 0; i < s->fill_count; i++)
+        if (s->fills[i].booked && s->fills[i].bot == b)
+            restore(s, b, s->fills[i].instrument,
+                    (struct restore){.kind = RESTORE_FILL, .fill = s->fills[i].fill});
+}
+
 /* kill -9 and start again: what was in the air is gone, what the store has is told. */
 static void restart(struct storm *s)
 {
@@ -623,18 +650,7 @@ static void restart(struct storm *s)
                            .restore = {.kind = RESTORE_COUNTER, .next_order_id = s->last_id + 3}});
     for (uint32_t b = 0; b < BOTS; b++) {
         s->totals[b] = totals[b];
-        restore(s, b, INSTRUMENT_NONE, (struct restore){.kind = RESTORE_BOT, .totals = totals[b]});
-        for (unsigned i = 0; i < s->bots[b].symbol_count; i++) {
-            const uint16_t m = s->bots[b].instruments[i];
-            s->ledgers[b][m].closed_ms = s->ledgers[b][m].closed_fill_ms;
-            restore(s, b, m,
-                    (struct restore){.kind = RESTORE_POSITION,
-                                     .position = s->ledgers[b][m].position});
-        }
-        for (uint32_t i = 0; i < s->fill_count; i++)
-            if (s->fills[i].booked && s->fills[i].bot == b)
-                restore(s, b, s->fills[i].instrument,
-                        (struct restore){.kind = RESTORE_FILL, .fill = s->fills[i].fill});
+        restore_rows(s, b);
         for (uint32_t i = 0, count = s->order_count; i < count; i++)
             if (s->stored[i].bot_id == b + 1) {
                 const struct order o = s->stored[i];
@@ -707,6 +723,51 @@ static void candle(struct storm *s)
     }
 }
 
+static bool is_told_of(const struct storm *s, uint32_t b)
+{
+    for (uint32_t i = 0; i < s->news_count; i++) {
+        const struct event *e = &s->news[i];
+        const uint64_t id = e->kind == EVENT_FILL ? e->fill.order_id : e->order.order_id;
+        if (s->venue[s->slot_of[id]].order.bot_id == b + 1) return true;
+    }
+    return false;
+}
+
+static void command_with(struct storm *s, uint32_t b, enum bot_command what)
+{
+    step(s,
+         (struct event){.kind = EVENT_BOT,
+                        .instrument = INSTRUMENT_NONE,
+                        .bot = {.command = (uint8_t)what, .bot_id = b + 1, .config = &s->bots[b]}});
+}
+
+/* Another strategy and other rules for what it holds and has earned. */
+static void change(struct storm *s, uint32_t b)
+{
+    const struct bot_config before = s->bots[b];
+    if (!engine_bot_is_idle(s->engine, b + 1)) return;
+    s->bots[b] = random_bot(s, b + 1);
+    s->bots[b].user_id = before.user_id;
+    s->bots[b].mode = before.mode;
+    s->bots[b].risk.cooldown_s = before.risk.cooldown_s;
+    s->bots[b].symbol_count = before.symbol_count;
+    for (unsigned i = 0; i < before.symbol_count; i++)
+        s->bots[b].instruments[i] = before.instruments[before.symbol_count - 1 - i];
+    command_with(s, b, BOT_COMMAND_CHANGE);
+    s->changes++;
+}
+
+/* Gone, and come back from the store: the others must not notice. */
+static void take_out(struct storm *s, uint32_t b)
+{
+    if (!engine_bot_is_idle(s->engine, b + 1) || is_told_of(s, b)) return;
+    command(s, b, BOT_COMMAND_REMOVE);
+    assert_null(engine_bot_config(s->engine, b + 1));
+    command_with(s, b, BOT_COMMAND_ADD);
+    restore_rows(s, b);
+    s->removals++;
+}
+
 static void weather(struct storm *s)
 {
     const uint16_t i = (uint16_t)below(s, MARKETS);
@@ -738,7 +799,11 @@ static void weather(struct storm *s)
     case 10:
         if (chance(s, 30))
             command(s, (uint32_t)below(s, BOTS),
-                    chance(s, 70) ? BOT_COMMAND_START : BOT_COMMAND_STOP);
+                    chance(s, 70)   ? BOT_COMMAND_START
+                    : chance(s, 50) ? BOT_COMMAND_STOP
+                                    : BOT_COMMAND_PANIC);
+        if (chance(s, 40)) change(s, (uint32_t)below(s, BOTS));
+        if (chance(s, 40)) take_out(s, (uint32_t)below(s, BOTS));
         if (chance(s, 10)) s->time_ms += INT64_C(36000000);
         break;
     default:
@@ -819,17 +884,24 @@ static void test_engine_storm__books_agree_after_every_event(void **state)
     const uint64_t first = only ? strtoull(only, NULL, 10) : 1;
     const uint64_t count = many ? strtoull(many, NULL, 10) : only ? 1 : SEEDS;
     uint64_t entries = 0, exits = 0, booked = 0, restarts = 0, dust = 0;
+    uint64_t cancels = 0, changes = 0, removals = 0;
     for (uint64_t seed = first; seed - first < count; seed++) {
         seed_under_way = seed;
         run(s, seed);
         entries += s->entries, exits += s->exits, booked += s->booked, restarts += s->restarts;
         dust += s->dust;
+        cancels += s->cancels;
+        changes += s->changes;
+        removals += s->removals;
     }
     print_message("entries=%llu exits=%llu fills=%llu restarts=%llu dust=%llu\n",
                   (unsigned long long)entries, (unsigned long long)exits,
                   (unsigned long long)booked, (unsigned long long)restarts,
                   (unsigned long long)dust);
+    print_message("cancels=%llu changes=%llu removals=%llu\n", (unsigned long long)cancels,
+                  (unsigned long long)changes, (unsigned long long)removals);
     if (!only) assert_true(entries > count && exits > count && restarts > count);
+    if (!only) assert_true(cancels > 0 && changes > count && removals > count);
     seed_under_way = 0;
     free(s->out.items);
     free(s->twin_out.items);
