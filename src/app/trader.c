@@ -158,12 +158,14 @@ enum err trader_start(const struct trader_options *options, struct trader **out)
     if (err) {
         abandon(t);
         trader_store_close(t);
+        trader_roster_close(t);
         goto failed;
     }
     if (uv_thread_create(&t->thread, run, t) != 0) {
         err = err_set(ERR_IO, "cannot start the trade thread");
         abandon(t);
         trader_store_close(t);
+        trader_roster_close(t);
         goto failed;
     }
     *out = t;
@@ -186,6 +188,7 @@ enum err trader_stop(struct trader *t)
     uv_async_send(&t->stop);
     uv_thread_join(&t->thread);
     trader_store_close(t);
+    trader_roster_close(t);
     CHECK(uv_loop_close(&t->loop) == 0);
     const enum err err = journal_close(t->journal);
     log_info("trader_stopped", "events=%llu decisions=%016llx", (unsigned long long)t->seq,

@@ -64,8 +64,7 @@ static enum err fit_size(const struct store_bot *bot, const struct instrument *f
 }
 
 /* Names into numbers; watches the instruments. */
-static enum err build_config(struct trader *t, const struct store_bot *bot,
-                             struct bot_config *config)
+enum err trader_config(struct trader *t, const struct store_bot *bot, struct bot_config *config)
 {
     struct param_fault fault;
     enum strategy_kind kind;
@@ -138,7 +137,7 @@ static void on_history(void *user, enum err err, const struct candle *candles, s
     if (--errand->histories_left == 0) seat_bot(errand->trader, errand);
 }
 
-static enum err fetch_history(struct trader *t, struct errand *errand)
+enum err trader_fetch_history(struct trader *t, struct errand *errand)
 {
     const struct bot_config *config = &errand->config;
     struct line *line = &t->lines[bot_of(errand)->venue];
@@ -209,11 +208,13 @@ static enum err fit_rows(const struct trader *t, const struct bot_config *config
     for (size_t i = 0; !err && i < r->position_count; i++) {
         struct store_position *p = &r->positions[i];
         const struct instrument *rules = instrument_of(t, config, &p->market);
+        if (!rules && !p->position.open) continue; /* traded it before it was changed */
         err = check_row(rules, &p->market, rules && store_position_fit(p, rules));
     }
     for (size_t i = 0; !err && i < r->order_count; i++) {
         struct store_order *o = &r->orders[i];
         const struct instrument *rules = instrument_of(t, config, &o->market);
+        if (!rules && order_state_is_closed((enum order_state)o->order.state)) continue;
         err = check_row(rules, &o->market, rules && store_order_fit(o, rules));
     }
     return err;
@@ -237,8 +238,10 @@ static void restore_rows(struct trader *t, const struct bot_config *config, stru
                       (struct restore){.kind = RESTORE_BOT, .totals = r->totals});
     for (size_t i = 0; i < r->position_count; i++) {
         const struct store_position *p = &r->positions[i];
-        restore_event(t, r, instrument_of(t, config, &p->market)->index,
-                      (struct restore){.kind = RESTORE_POSITION, .position = p->position});
+        const struct instrument *rules = instrument_of(t, config, &p->market);
+        if (rules)
+            restore_event(t, r, rules->index,
+                          (struct restore){.kind = RESTORE_POSITION, .position = p->position});
     }
     for (size_t i = 0; i < r->fill_count; i++) {
         /* Of a fill only its trade id counts: it was booked, whatever its scales. */
@@ -249,14 +252,16 @@ static void restore_rows(struct trader *t, const struct bot_config *config, stru
     }
     for (size_t i = 0; i < r->order_count; i++) {
         struct order order = r->orders[i].order;
-        order.instrument = instrument_of(t, config, &r->orders[i].market)->index;
+        const struct instrument *rules = instrument_of(t, config, &r->orders[i].market);
+        if (!rules) continue;
+        order.instrument = rules->index;
         restore_event(t, r, order.instrument,
                       (struct restore){.kind = RESTORE_ORDER, .order = order});
         if (order.mode == MODE_PAPER) cancel_paper(t, &order);
     }
 }
 
-static void command(struct trader *t, uint64_t bot_id, enum bot_command what,
+void trader_command(struct trader *t, uint64_t bot_id, enum bot_command what,
                     const struct bot_config *config)
 {
     struct event event = {
@@ -284,17 +289,18 @@ static void steer_restored(struct trader *t, const struct restored *r)
 {
     const uint8_t state = r->has_totals ? r->totals.state : BOT_STOPPED;
     if (!r->bot.running)
-        command(t, r->bot.id, BOT_COMMAND_STOP, NULL);
+        trader_command(t, r->bot.id, BOT_COMMAND_STOP, NULL);
     else if (state == BOT_STOPPED || state == BOT_STOPPING)
-        command(t, r->bot.id, BOT_COMMAND_START, NULL);
+        trader_command(t, r->bot.id, BOT_COMMAND_START, NULL);
 }
-
-static void refuse_errand(struct trader *t, struct errand *errand, enum err err);
 
 static void one_restored(struct trader *t, const struct errand *errand)
 {
     struct line *line = &t->lines[errand->restored->bot.venue];
     CHECK(t->restoring > 0 && line->restoring > 0);
+    struct errand **at = &t->coming;
+    while (*at != errand) at = &(*at)->next;
+    *at = errand->next;
     t->restoring--;
     line->restoring--;
     if (!t->stopping) trader_early_due(t);
@@ -320,27 +326,37 @@ static void tell_recent(struct trader *t, const struct bot_config *config, uint1
     }
 }
 
-/* Everything is there: into the engine. */
-static void seat_bot(struct trader *t, struct errand *errand)
+void trader_tell_history(struct trader *t, struct errand *errand)
 {
     const struct bot_config *config = &errand->config;
-    if (t->stopping) {
-        refuse_errand(t, errand, err_set(ERR_CLOSED, "the server stops"));
-        return;
-    }
-    if (!engine_has_room(t->engine, config->symbol_count)) { /* others came in meanwhile */
-        refuse_errand(t, errand, err_set(ERR_LIMIT, "no room for another bot"));
-        return;
-    }
-    command(t, config->id, BOT_COMMAND_ADD, config);
-    add_seat(t, errand);
-    if (errand->restored) restore_rows(t, config, errand->restored);
     for (size_t i = 0; i < errand->history_count; i++) {
         errand->history[i].candle.bot_id = config->id;
         trader_event(t, &errand->history[i]);
     }
     for (unsigned i = 0; i < config->symbol_count; i++)
         tell_recent(t, config, config->instruments[i]);
+}
+
+/* Everything is there: into the engine. */
+static void seat_bot(struct trader *t, struct errand *errand)
+{
+    const struct bot_config *config = &errand->config;
+    if (t->stopping) {
+        trader_refuse(t, errand, err_set(ERR_CLOSED, "the server stops"));
+        return;
+    }
+    if (errand->request.kind == DESK_BOT_CHANGE) {
+        trader_change_ready(t, errand);
+        return;
+    }
+    if (!engine_has_room(t->engine, config->symbol_count)) { /* others came in meanwhile */
+        trader_refuse(t, errand, err_set(ERR_LIMIT, "no room for another bot"));
+        return;
+    }
+    trader_command(t, config->id, BOT_COMMAND_ADD, config);
+    add_seat(t, errand);
+    if (errand->restored) restore_rows(t, config, errand->restored);
+    trader_tell_history(t, errand);
     if (errand->restored)
         steer_restored(t, errand->restored);
     else
@@ -351,8 +367,11 @@ static void seat_bot(struct trader *t, struct errand *errand)
     errand_free(errand);
 }
 
-static void refuse_errand(struct trader *t, struct errand *errand, enum err err)
+void trader_refuse(struct trader *t, struct errand *errand, enum err err)
 {
+    struct seat *seat = trader_seat(t, errand->request.bot_id);
+    if (seat && errand->is_exclusive) seat->changing = false;
+    if (seat && errand->request.kind == DESK_BOT_START) seat->starting--;
     if (errand->restored)
         log_error("bot_not_restored", "bot=%llu cause=%s",
                   (unsigned long long)errand->restored->bot.id, err_text());
@@ -364,16 +383,16 @@ static void refuse_errand(struct trader *t, struct errand *errand, enum err err)
 
 static void give_up(struct trader *t, void *user, const char *why)
 {
-    refuse_errand(t, user, err_set(ERR_TIMEOUT, "%s", why));
+    trader_refuse(t, user, err_set(ERR_TIMEOUT, "%s", why));
 }
 
 /* A new bot whose venue is known: into the store, so that it has an id. */
 static void go_create(struct trader *t, void *user)
 {
     struct errand *errand = user;
-    const enum err err = build_config(t, &errand->request.bot, &errand->config);
+    const enum err err = trader_config(t, &errand->request.bot, &errand->config);
     if (err) {
-        refuse_errand(t, errand, err);
+        trader_refuse(t, errand, err);
         return;
     }
     struct store_bot *bot = malloc(sizeof *bot);
@@ -410,19 +429,26 @@ void trader_bot_durable(struct trader *t, struct errand *errand, const struct st
 {
     const struct desk_request *request = &errand->request;
     if (ack->err != OK) {
-        refuse_errand(t, errand,
+        trader_refuse(t, errand,
                       err_set((enum err)ack->err, "the store refused it: %s",
                               err_name((enum err)ack->err)));
         return;
     }
     if (request->kind == DESK_BOT_CREATE) {
         errand->config.id = ack->row_id;
-        const enum err err = fetch_history(t, errand);
-        if (err) refuse_errand(t, errand, err);
+        const enum err err = trader_fetch_history(t, errand);
+        if (err) trader_refuse(t, errand, err);
         return;
     }
-    command(t, request->bot_id,
-            request->kind == DESK_BOT_START ? BOT_COMMAND_START : BOT_COMMAND_STOP, NULL);
+    if (errand->is_exclusive || request->kind == DESK_KILL) {
+        trader_roster_durable(t, errand);
+        return;
+    }
+    const enum bot_command what = request->kind == DESK_BOT_START   ? BOT_COMMAND_START
+                                  : request->kind == DESK_BOT_PANIC ? BOT_COMMAND_PANIC
+                                                                    : BOT_COMMAND_STOP;
+    if (what == BOT_COMMAND_START) trader_seat(t, request->bot_id)->starting--;
+    trader_command(t, request->bot_id, what, NULL);
     trader_answer(t, request, OK, "", request->bot_id);
     errand_free(errand);
 }
@@ -438,6 +464,15 @@ void trader_bot_want(struct trader *t, const struct desk_request *request, bool 
         trader_answer(t, request, ERR_CLOSED, trader_store_trouble(t), 0);
         return;
     }
+    struct seat *seat = trader_seat(t, request->bot_id);
+    if (running && seat->changing) {
+        trader_answer(t, request, ERR_EXISTS, "the bot is being changed or deleted", 0);
+        return;
+    }
+    seat->starting += running;
+    /* At once, for as long as the store may take. */
+    if (request->kind == DESK_BOT_PANIC)
+        trader_command(t, request->bot_id, BOT_COMMAND_PANIC, NULL);
     struct errand *errand = calloc(1, sizeof *errand);
     CHECK(errand);
     *errand = (struct errand){.trader = t, .request = *request};
@@ -457,10 +492,10 @@ void trader_bot_want(struct trader *t, const struct desk_request *request, bool 
 static void go_restore(struct trader *t, void *user)
 {
     struct errand *errand = user;
-    enum err err = build_config(t, &errand->restored->bot, &errand->config);
+    enum err err = trader_config(t, &errand->restored->bot, &errand->config);
     if (!err) err = fit_rows(t, &errand->config, errand->restored);
-    if (!err) err = fetch_history(t, errand);
-    if (err) refuse_errand(t, errand, err);
+    if (!err) err = trader_fetch_history(t, errand);
+    if (err) trader_refuse(t, errand, err);
 }
 
 void restored_free(struct restored *r)
@@ -566,10 +601,11 @@ void trader_restore_begin(struct trader *t)
         t->restored = r->next;
         struct errand *errand = calloc(1, sizeof *errand);
         CHECK(errand);
-        *errand = (struct errand){.trader = t, .restored = r};
+        *errand = (struct errand){.trader = t, .restored = r, .next = t->coming};
+        t->coming = errand;
         struct line *line = trader_line(t, (enum venue)r->bot.venue);
         if (!line) {
-            refuse_errand(t, errand, ERR_UNSUPPORTED);
+            trader_refuse(t, errand, ERR_UNSUPPORTED);
             continue;
         }
         const struct waiting waiting = {

@@ -25,6 +25,13 @@ void trader_answer(struct trader *t, const struct desk_request *request, enum er
     bridge_answer(t->options.bridge, &answer);
 }
 
+void trader_answer_count(struct trader *t, const struct desk_request *request, size_t count)
+{
+    struct bridge_answer answer = answer_of(request, OK, "");
+    answer.answer.count = count;
+    bridge_answer(t->options.bridge, &answer);
+}
+
 /* A request that waits for its venue. */
 struct visit {
     struct trader *trader;
@@ -133,6 +140,10 @@ void trader_on_request(void *user, const struct desk_request *request)
     case DESK_BOT_CREATE: trader_bot_create(t, request); break;
     case DESK_BOT_START: trader_bot_want(t, request, true); break;
     case DESK_BOT_STOP: trader_bot_want(t, request, false); break;
+    case DESK_BOT_PANIC: trader_bot_want(t, request, false); break;
+    case DESK_BOT_CHANGE: trader_bot_change(t, request); break;
+    case DESK_BOT_REMOVE: trader_bot_remove(t, request); break;
+    case DESK_KILL: trader_kill(t, request); break;
     case DESK_WATCH: visit_venue(t, request, go_watch); break;
     case DESK_CANDLES: visit_venue(t, request, go_candles); break;
     case DESK_SYMBOLS: visit_venue(t, request, go_symbols); break;

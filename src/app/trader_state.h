@@ -77,8 +77,10 @@ struct waiting {
 struct seat {
     uint64_t bot_id, user_id;
     enum venue venue;
-    bool changed; /* publish it */
-    bool holds;   /* has an open position: publish its value each second */
+    bool changed;      /* publish it */
+    bool changing;     /* a change or removal is under way: it may not start */
+    uint32_t starting; /* starts under way */
+    bool holds;        /* has an open position: publish its value each second */
 };
 
 /* A store command under way, in order; what to do when its ack comes. */
@@ -97,9 +99,12 @@ struct errand {
     struct bot_config config;
     unsigned histories_left; /* fetches under way */
     bool failed;
+    bool is_exclusive;     /* a change or removal: its seat is `changing` until it ends */
     struct event *history; /* candle events for the engine, in order of arrival */
     size_t history_count;
     struct restored *restored; /* restoring at start, not a request */
+    struct errand
+        *next; /* of those that are being restored, or that wait for their bot to be idle */
 };
 
 /* What the store kept of one bot. */
@@ -160,6 +165,8 @@ struct trader {
     struct id_map seat_by_id;
     struct arena seat_arena;
     struct restored *restored; /* bots that are not in the engine yet */
+    struct errand *coming;     /* those that are on their way */
+    struct errand *parked;     /* changes and removals whose bot got a late fill meanwhile */
     uint32_t restoring;        /* how many of them are on their way */
     struct event *early;       /* TRADER_EARLY_MAX places, taken when first needed */
     uint32_t early_count;
@@ -203,6 +210,25 @@ void trader_restore_begin(struct trader *t);            /* on the thread */
 void trader_bot_create(struct trader *t, const struct desk_request *request);
 void trader_bot_durable(struct trader *t, struct errand *errand, const struct store_ack *ack);
 void trader_bot_want(struct trader *t, const struct desk_request *request, bool running);
+/* trader_roster.c: bots changed, removed, and all stopped at once. */
+void trader_bot_change(struct trader *t, const struct desk_request *request);
+void trader_bot_remove(struct trader *t, const struct desk_request *request);
+void trader_kill(struct trader *t, const struct desk_request *request);
+/* The history is there: into the store. */
+void trader_change_ready(struct trader *t, struct errand *errand);
+/* Durable: into the engine, as soon as the bot is idle. */
+void trader_roster_durable(struct trader *t, struct errand *errand);
+void trader_roster_due(struct trader *t);
+void trader_roster_close(struct trader *t);
+
+/* What trader_bots.c and trader_roster.c share. */
+enum err trader_config(struct trader *t, const struct store_bot *bot,
+                       struct bot_config *config) ERR_MUST_USE;
+enum err trader_fetch_history(struct trader *t, struct errand *errand) ERR_MUST_USE;
+void trader_tell_history(struct trader *t, struct errand *errand);
+void trader_command(struct trader *t, uint64_t bot_id, enum bot_command what,
+                    const struct bot_config *config);
+void trader_refuse(struct trader *t, struct errand *errand, enum err err);
 struct seat *trader_seat(struct trader *t, uint64_t bot_id);
 void restored_free(struct restored *r);
 void errand_free(struct errand *errand); /* NULL is fine */
@@ -213,6 +239,7 @@ void trader_query_working(struct trader *t, enum venue venue);
 void trader_on_request(void *user, const struct desk_request *request);
 void trader_answer(struct trader *t, const struct desk_request *request, enum err err,
                    const char *text, uint64_t bot_id);
+void trader_answer_count(struct trader *t, const struct desk_request *request, size_t count);
 
 /* trader_publish.c: what people see. */
 void trader_publish(struct trader *t, const struct publication *p);

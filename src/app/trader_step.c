@@ -282,4 +282,5 @@ void trader_tick(struct trader *t)
     step(t, &event);
     sim_paper_on_time(&t->paper, t->time_ms, &t->paper_events);
     trader_drain_paper(t);
+    trader_roster_due(t);
 }

@@ -81,6 +81,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
                    " WHERE user_id = ?1 AND id = ?2 AND deleted_ms IS NULL",
     [BOT_WANT] = "UPDATE bots SET wanted = ?3, updated_ms = ?4"
                  " WHERE user_id = ?1 AND id = ?2 AND deleted_ms IS NULL",
+    [BOTS_STOP] = "UPDATE bots SET wanted = 'stopped', updated_ms = ?2"
+                  " WHERE user_id = ?1 AND wanted = 'running' AND deleted_ms IS NULL",
 };
 
 static enum err prepare_all(struct store *s);
@@ -392,6 +394,17 @@ enum err store_bot_want(struct store *s, uint64_t user_id, uint64_t bot_id, bool
     sql_i64(st, now_ms);
     err = sql_run_one(st, "bot", bot_id);
     return finish(s, SQL_ONE_STATEMENT, err, running ? "starting bot" : "stopping bot", bot_id);
+}
+
+enum err store_bots_stop(struct store *s, uint64_t user_id, int64_t now_ms)
+{
+    enum err err = start(s, SQL_ONE_STATEMENT);
+    if (err) return err;
+    struct sql_statement *st = s->statements[BOTS_STOP];
+    sql_u64(st, user_id);
+    sql_i64(st, now_ms);
+    err = sql_run(st);
+    return finish(s, SQL_ONE_STATEMENT, err, "stopping all bots of user", user_id);
 }
 
 enum err store_bot_totals(struct store *s, const struct store_totals *totals)

@@ -99,6 +99,8 @@ enum err store_bot_delete(struct store *s, uint64_t user_id, uint64_t bot_id,
                           int64_t now_ms) ERR_MUST_USE;
 enum err store_bot_want(struct store *s, uint64_t user_id, uint64_t bot_id, bool running,
                         int64_t now_ms) ERR_MUST_USE;
+/* All bots of the user. */
+enum err store_bots_stop(struct store *s, uint64_t user_id, int64_t now_ms) ERR_MUST_USE;
 enum err store_bot_totals(struct store *s, const struct store_totals *totals) ERR_MUST_USE;
 
 /* Statements of other files (see sql.h) as one write, all or nothing. `run` may refuse with

@@ -27,6 +27,7 @@ enum statement {
     BOT_TIES,
     BOT_DELETE,
     BOT_WANT,
+    BOTS_STOP,
     LOAD_BOTS,
     LOAD_TOTALS,
     LOAD_POSITIONS,

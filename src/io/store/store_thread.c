@@ -439,6 +439,7 @@ static enum err execute(struct store *s, const struct store_command *c, uint64_t
         return store_bot_delete(s, target->user_id, target->bot_id, target->now_ms);
     case STORE_BOT_WANT:
         return store_bot_want(s, target->user_id, target->bot_id, target->running, target->now_ms);
+    case STORE_BOTS_STOP: return store_bots_stop(s, target->user_id, target->now_ms);
     case STORE_BOT_TOTALS: return store_bot_totals(s, &c->totals);
     case STORE_RUN: return store_run(s, c->run.run, c->run.arg);
     }

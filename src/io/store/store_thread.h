@@ -49,6 +49,7 @@ enum store_command_kind {
     STORE_BOT_UPDATE,    /* bot */
     STORE_BOT_DELETE,    /* target */
     STORE_BOT_WANT,      /* target */
+    STORE_BOTS_STOP,     /* target: all bots of its user */
     STORE_BOT_TOTALS,    /* totals */
     STORE_RUN,           /* run */
 };

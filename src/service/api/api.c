@@ -13,7 +13,7 @@
 #include "service/api/route.h"
 
 /* Of OPTIONS *: what some route or other takes. */
-#define SERVER_METHODS "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
+#define SERVER_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 enum {
     BOOK_WAIT_MS = 5000,

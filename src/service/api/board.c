@@ -147,6 +147,16 @@ static void on_bot_news(struct board *b, const struct publication *p)
     }
 }
 
+static void forget_bot(struct board *b, uint64_t bot_id)
+{
+    const uint32_t place = board_bot_place(b, bot_id);
+    if (place == b->bot_count || b->bots[place].id != bot_id) return;
+    free(b->bots[place].legs);
+    free(b->bots[place].decisions);
+    b->bot_count--;
+    memmove(&b->bots[place], &b->bots[place + 1], (b->bot_count - place) * sizeof *b->bots);
+}
+
 void board_on_publication(struct board *b, const struct publication *p)
 {
     b->publications++;
@@ -154,6 +164,7 @@ void board_on_publication(struct board *b, const struct publication *p)
     case PUBLISH_INSTRUMENT: on_instrument(b, p); break;
     case PUBLISH_BOOK: on_book(b, p); break;
     case PUBLISH_PRINT: on_print(b, p); break;
+    case PUBLISH_BOT_GONE: forget_bot(b, p->bot_id); break;
     case PUBLISH_BOT:
     case PUBLISH_LEG:
     case PUBLISH_DECISION: on_bot_news(b, p); break;

@@ -19,6 +19,10 @@ enum desk_request_kind {
     DESK_BOT_CREATE, /* bot */
     DESK_BOT_START,  /* bot_id */
     DESK_BOT_STOP,   /* bot_id */
+    DESK_BOT_PANIC,  /* bot_id */
+    DESK_BOT_CHANGE, /* bot, with its id; ERR_EXISTS: it is not idle, the text says why */
+    DESK_BOT_REMOVE, /* bot_id; ERR_EXISTS as above */
+    DESK_KILL,       /* panic for every bot of the user */
     DESK_WATCH,      /* venue, symbol: from the answer on its book and prints are published */
     DESK_CANDLES,    /* venue, symbol, timeframe, count */
     DESK_SYMBOLS,    /* venue: all its instruments */
@@ -35,7 +39,7 @@ struct desk_answer {
     /* CANDLES: oldest first, the last may still be open; SYMBOLS. Good during the callback. */
     const struct candle *candles;
     const struct instrument *instruments;
-    size_t count;
+    size_t count; /* CANDLES, SYMBOLS; KILL: bots that were not stopped already */
 };
 
 struct desk_request {

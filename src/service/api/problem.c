@@ -120,6 +120,14 @@ static const struct words problems[PROBLEM_COUNT] = {
                              "Unprocessable request",
                              {"Bot bu ayarlarla oluşturulamaz.",
                               "The bot cannot be made with these settings."}},
+    [PROBLEM_BOT_NOT_IDLE] =
+        {409,
+         "bot_not_idle",
+         "Conflict",
+         {"Bot şu anda değiştirilemez, silinemez ya da başlatılamaz: durmuş olmalı, pozisyonu ve "
+          "açık emri olmamalı.",
+          "The bot cannot be changed, deleted or started right now: it must be stopped, without "
+          "a position or an open order."}},
     [PROBLEM_INTERNAL] = {500,
                           "internal_error",
                           "Internal error",

@@ -20,6 +20,7 @@ enum publication_kind {
     PUBLISH_BOOK,
     PUBLISH_PRINT,
     PUBLISH_BOT,      /* a bot's totals and equity */
+    PUBLISH_BOT_GONE, /* forget what was said of it */
     PUBLISH_LEG,      /* a bot's position in one instrument */
     PUBLISH_DECISION, /* why */
     PUBLISH_VENUE,

@@ -21,7 +21,7 @@ struct query_parameter {
 };
 
 struct route {
-    const char *method; /* "GET", "POST", "PATCH" or "DELETE" */
+    const char *method; /* "GET", "POST", "PUT", "PATCH" or "DELETE" */
     const char *pattern;
     const char *id; /* operationId */
     const char *summary;
@@ -81,6 +81,10 @@ void bot_create(struct call *call, const struct http_request *request);
 void bot_get(struct call *call, const struct http_request *request);
 void bot_start(struct call *call, const struct http_request *request);
 void bot_stop(struct call *call, const struct http_request *request);
+void bot_panic(struct call *call, const struct http_request *request);
+void bot_change(struct call *call, const struct http_request *request);
+void bot_remove(struct call *call, const struct http_request *request);
+void bot_kill(struct call *call, const struct http_request *request);
 void bot_state(struct call *call, const struct http_request *request);
 void bot_why(struct call *call, const struct http_request *request);
 void bot_strategies(struct call *call, const struct http_request *request);
@@ -117,6 +121,8 @@ void limits_forget(struct call *call, const struct http_request *request);
 void limits_forget_all(struct call *call, const struct http_request *request);
 /* routes_history.c */
 void history_list(struct call *call, const struct http_request *request);
+/* Of the path's bot. */
+void history_of_bot(struct call *call, const struct http_request *request);
 void history_balances(struct call *call, const struct http_request *request);
 void history_positions(struct call *call, const struct http_request *request);
 enum err list_bots(struct store_reader *reader, struct listing *list);

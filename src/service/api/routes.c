@@ -12,6 +12,13 @@
     {                                                                                              \
         "limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":50}", false     \
     }
+#define LIST_QUERY                                                                                 \
+    {                                                                                              \
+        LIMIT_QUERY,                                                                               \
+        {                                                                                          \
+            "cursor", "{\"type\":\"string\"}", false                                               \
+        }                                                                                          \
+    }
 #define PAGE_QUERY                                                                                 \
     {                                                                                              \
         LIMIT_QUERY, {"cursor", "{\"type\":\"string\"}", false},                                   \
@@ -170,12 +177,34 @@ const struct route routes[] = {
                  PROBLEM_BIT(MARKET_NOT_READY)},
     {"GET", "/api/v1/bots/{id}", "bot", "One bot", bot_get, "Bot", .status = 200,
      .access = ACCESS_READ, .refusals = DATABASE},
+    {"PUT", "/api/v1/bots/{id}", "bot_change",
+     "Give it other settings; only while it is stopped, flat and without an open order", bot_change,
+     "Bot", .body_schema = "NewBot", .status = 200, .access = ACCESS_TRADE, .limit = LIMIT_BOT,
+     .refusals = DATABASE | PROBLEM_BIT(BOT_REFUSED) | PROBLEM_BIT(BOT_NOT_IDLE) |
+                 PROBLEM_BIT(LIMIT_REACHED) | PROBLEM_BIT(MARKET_NOT_READY)},
+    {"DELETE", "/api/v1/bots/{id}", "bot_delete",
+     "Delete it, under the same conditions; its orders, fills and trades stay", bot_remove,
+     .status = 204, .access = ACCESS_TRADE, .limit = LIMIT_BOT,
+     .refusals = DATABASE | PROBLEM_BIT(BOT_NOT_IDLE) | PROBLEM_BIT(MARKET_NOT_READY)},
     {"POST", "/api/v1/bots/{id}/start", "bot_start", "Let it trade", bot_start, "BotState",
      .status = 200, .access = ACCESS_TRADE, .limit = LIMIT_BOT,
-     .refusals = DATABASE | PROBLEM_BIT(MARKET_NOT_READY)},
+     .refusals = DATABASE | PROBLEM_BIT(MARKET_NOT_READY) | PROBLEM_BIT(BOT_NOT_IDLE)},
     {"POST", "/api/v1/bots/{id}/stop", "bot_stop", "Stop it; an open position is sold", bot_stop,
      "BotState", .status = 200, .access = ACCESS_TRADE, .limit = LIMIT_BOT,
      .refusals = DATABASE | PROBLEM_BIT(MARKET_NOT_READY)},
+    {"POST", "/api/v1/bots/{id}/panic", "bot_panic",
+     "Stop it at once: entries under way are canceled, what it holds is sold now", bot_panic,
+     "BotState", .status = 200, .access = ACCESS_TRADE,
+     .refusals = DATABASE | PROBLEM_BIT(MARKET_NOT_READY)},
+    {"POST", "/api/v1/kill", "kill",
+     "Panic for all my bots; after the answer nothing of theirs that adds risk leaves", bot_kill,
+     "Killed", .status = 200, .access = ACCESS_TRADE},
+    {"GET", "/api/v1/bots/{id}/orders", "bot_orders", "Its orders, newest first", history_of_bot,
+     "OrderList", .list = list_orders, .status = 200, .access = ACCESS_READ, .query = LIST_QUERY,
+     .refusals = DATABASE},
+    {"GET", "/api/v1/bots/{id}/trades", "bot_trades", "Its closed round trips, newest first",
+     history_of_bot, "TradeList", .list = list_trades, .status = 200, .access = ACCESS_READ,
+     .query = LIST_QUERY, .refusals = DATABASE},
     {"GET", "/api/v1/bots/{id}/state", "bot_state", "What it does, holds and has earned today",
      bot_state, "BotState", .status = 200, .access = ACCESS_READ, .refusals = DATABASE},
     {"GET", "/api/v1/bots/{id}/why", "bot_why", "Its last decisions, newest first", bot_why,

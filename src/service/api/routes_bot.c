@@ -125,18 +125,19 @@ void bot_why(struct call *call, const struct http_request *request)
 
 /* ---- making ---- */
 
-static void send_created(struct call *call, const struct store_bot *bot)
+/* What a bot that was made or changed gets. */
+static void answer_form(struct call *call, const struct desk_answer *answer,
+                        void (*then)(struct call *call, const struct store_bot *bot))
 {
-    send_bot(call, bot, 201);
-}
-
-static void on_created(void *user, const struct desk_answer *answer)
-{
-    struct call *call = user;
     struct bot_form *form = call->state;
     switch (answer->err) {
-    case OK: read_bot(call, answer->bot_id, send_created); return;
+    case OK: read_bot(call, answer->bot_id, then); return;
+    case ERR_EXISTS: call_problem_because(call, PROBLEM_BOT_NOT_IDLE, answer->text); return;
     case ERR_NOT_FOUND:
+        if (form->bot.id) { /* the form's symbols were found before */
+            call_problem(call, PROBLEM_MARKET_NOT_READY);
+            return;
+        }
         faults_add(&form->faults, "symbols", FAULT_NOT_FOUND, "",
                    "GET /api/v1/symbols/spot?venue=%s listesinden semboller gönderin.",
                    "Send symbols that GET /api/v1/symbols/spot?venue=%s lists.",
@@ -149,6 +150,21 @@ static void on_created(void *user, const struct desk_answer *answer)
     case ERR_CLOSED: call_problem(call, PROBLEM_BUSY); return;
     default: call_failed(call, call->route->id, answer->text); return;
     }
+}
+
+static void send_created(struct call *call, const struct store_bot *bot)
+{
+    send_bot(call, bot, 201);
+}
+
+static void on_created(void *user, const struct desk_answer *answer)
+{
+    answer_form(user, answer, send_created);
+}
+
+static void on_changed(void *user, const struct desk_answer *answer)
+{
+    answer_form(user, answer, send_found);
 }
 
 static void on_symbols(void *user, const struct desk_answer *answer)
@@ -170,33 +186,57 @@ static void on_symbols(void *user, const struct desk_answer *answer)
         call_faults(call, &form->faults);
         return;
     }
-    struct desk_request ask = {.kind = DESK_BOT_CREATE,
+    const bool is_new = form->bot.id == 0;
+    struct desk_request ask = {.kind = is_new ? DESK_BOT_CREATE : DESK_BOT_CHANGE,
                                .venue = form->bot.venue,
+                               .bot_id = form->bot.id,
                                .bot = form->bot,
-                               .on_answer = on_created};
+                               .on_answer = is_new ? on_created : on_changed};
     ask.bot.user_id = call->who.user_id;
     ask.bot.created_ms = ask.bot.updated_ms = api_now_ms();
     call_ask(call, &ask);
 }
 
-void bot_create(struct call *call, const struct http_request *request)
+static void ask_symbols(struct call *call)
+{
+    const struct bot_form *form = call->state;
+    struct desk_request ask = {
+        .kind = DESK_SYMBOLS, .venue = form->bot.venue, .on_answer = on_symbols};
+    call_ask(call, &ask);
+}
+
+/* False when the answer is given already. */
+static bool take_form(struct call *call, const struct http_request *request)
 {
     struct bot_form *form = malloc(sizeof *form);
     CHECK(form);
     call->state = form;
     const enum problem problem =
         bot_form_read(form, request->body, call->api->options.live_enabled, call->language);
-    if (problem != PROBLEM_COUNT) {
+    if (problem != PROBLEM_COUNT)
         call_problem_faults(call, problem, &form->faults);
-        return;
-    }
-    if (!form->venue_is_known || !form->symbols_are_known) {
+    else if (!form->venue_is_known || !form->symbols_are_known)
         call_faults(call, &form->faults);
-        return;
-    }
-    struct desk_request ask = {
-        .kind = DESK_SYMBOLS, .venue = form->bot.venue, .on_answer = on_symbols};
-    call_ask(call, &ask);
+    else
+        return true;
+    return false;
+}
+
+void bot_create(struct call *call, const struct http_request *request)
+{
+    if (take_form(call, request)) ask_symbols(call);
+}
+
+static void change_found(struct call *call, const struct store_bot *bot)
+{
+    struct bot_form *form = call->state;
+    form->bot.id = bot->id;
+    ask_symbols(call);
+}
+
+void bot_change(struct call *call, const struct http_request *request)
+{
+    if (take_form(call, request)) find_bot(call, change_found);
 }
 
 /* ---- steering ---- */
@@ -219,6 +259,8 @@ static void steered(struct call *call, const struct desk_answer *answer,
 {
     if (answer->err == ERR_NOT_FOUND)
         call_problem(call, PROBLEM_MARKET_NOT_READY);
+    else if (answer->err == ERR_EXISTS)
+        call_problem_because(call, PROBLEM_BOT_NOT_IDLE, answer->text);
     else if (answer->err == ERR_CLOSED)
         call_problem(call, PROBLEM_BUSY);
     else if (answer->err)
@@ -239,6 +281,30 @@ static void on_stopped(void *user, const struct desk_answer *answer)
     steered(user, answer, DESK_BOT_STOP);
 }
 
+static void on_removed(void *user, const struct desk_answer *answer)
+{
+    struct call *call = user;
+    if (answer->err == OK)
+        call_done(call);
+    else
+        steered(call, answer, DESK_BOT_REMOVE);
+}
+
+static void on_killed(void *user, const struct desk_answer *answer)
+{
+    struct call *call = user;
+    struct json_writer *w = &call->json;
+    if (answer->err) {
+        steered(call, answer, DESK_KILL);
+        return;
+    }
+    writer_open(w, NULL, '{');
+    writer_bool(w, "killed", true);
+    writer_u64(w, "bots", answer->count);
+    writer_close(w, '}');
+    call_send(call, 200);
+}
+
 /* The body may be empty or {}; false when the answer is given already. */
 static bool is_bare(struct call *call, struct slice body)
 {
@@ -255,13 +321,31 @@ static bool is_bare(struct call *call, struct slice body)
     return faults.count == 0;
 }
 
+struct steering {
+    void (*handle)(struct call *call, const struct http_request *request);
+    enum desk_request_kind kind;
+    void (*on_answer)(void *user, const struct desk_answer *answer);
+};
+
+static const struct steering *steering_of(const struct route *route)
+{
+    static const struct steering all[] = {
+        {bot_start, DESK_BOT_START, on_started},
+        {bot_stop, DESK_BOT_STOP, on_stopped},
+        {bot_panic, DESK_BOT_PANIC, on_stopped},
+        {bot_remove, DESK_BOT_REMOVE, on_removed},
+    };
+    for (unsigned i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].handle == route->handle) return &all[i];
+    check_failed("a route that steers", __FILE__, __LINE__);
+}
+
 static void ask_for(struct call *call, uint64_t bot_id)
 {
-    const bool starts = call->route->handle == bot_start;
+    const struct steering *s = steering_of(call->route);
     call->bot_id = bot_id;
-    struct desk_request ask = {.kind = starts ? DESK_BOT_START : DESK_BOT_STOP,
-                               .bot_id = bot_id,
-                               .on_answer = starts ? on_started : on_stopped};
+    struct desk_request ask = {
+        .kind = (uint8_t)s->kind, .bot_id = bot_id, .on_answer = s->on_answer};
     call_ask(call, &ask);
 }
 
@@ -292,4 +376,20 @@ void bot_start(struct call *call, const struct http_request *request)
 void bot_stop(struct call *call, const struct http_request *request)
 {
     steer(call, request);
+}
+
+void bot_panic(struct call *call, const struct http_request *request)
+{
+    steer(call, request);
+}
+
+void bot_remove(struct call *call, const struct http_request *request)
+{
+    steer(call, request);
+}
+
+void bot_kill(struct call *call, const struct http_request *request)
+{
+    struct desk_request ask = {.kind = DESK_KILL, .on_answer = on_killed};
+    if (is_bare(call, request->body)) call_ask(call, &ask);
 }

@@ -135,15 +135,40 @@ static void drop_list(struct read *read)
     free(list->bots);
 }
 
+static void ask_list(struct call *call, const struct store_page *page,
+                     enum err (*run)(struct store_reader *reader, struct read *read))
+{
+    struct listing *list = read_new(sizeof *list, run, send_list);
+    list->read.drop = drop_list;
+    list->list = call->route->list;
+    list->page = *page;
+    call_read(call, &list->read);
+}
+
+/* Of a bot that is not there, or not there any more, there is no list. */
+static enum err run_list_of_bot(struct store_reader *reader, struct read *read)
+{
+    const struct store_page *page = &listing_of(read)->page;
+    struct store_bot bot;
+    const enum err err = store_read_bot(reader, page->user_id, page->bot_id, &bot);
+    return err ? err : run_list(reader, read);
+}
+
+void history_of_bot(struct call *call, const struct http_request *request)
+{
+    struct store_page page;
+    if (!read_page(call, request, &page)) return;
+    if (parse_id(call->params[0], &page.bot_id))
+        ask_list(call, &page, run_list_of_bot);
+    else
+        call_problem(call, PROBLEM_NOT_FOUND);
+}
+
 void history_list(struct call *call, const struct http_request *request)
 {
     struct store_page page;
     if (!read_page(call, request, &page)) return;
-    struct listing *list = read_new(sizeof *list, run_list, send_list);
-    list->read.drop = drop_list;
-    list->list = call->route->list;
-    list->page = page;
-    call_read(call, &list->read);
+    ask_list(call, &page, run_list);
 }
 
 /* Page after page of somebody's bots, each added up on the loop, where the board is. */

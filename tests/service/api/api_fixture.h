@@ -32,10 +32,10 @@ struct world {
     /* The desk: answers the oldest request each time the loop turns. */
     struct desk_request queue[DESK_QUEUE];
     unsigned queued;
-    bool desk_full;    /* refuses every request */
-    bool desk_silent;  /* keeps requests and never answers */
-    enum err desk_err; /* what it answers instead of OK */
-    unsigned asked[8]; /* by kind */
+    bool desk_full;                   /* refuses every request */
+    bool desk_silent;                 /* keeps requests and never answers */
+    enum err desk_err;                /* what it answers instead of OK */
+    unsigned asked[DESK_SYMBOLS + 1]; /* by kind */
     struct store_bot last_bot;
     uint64_t bot_user; /* whose bots are published */
 
