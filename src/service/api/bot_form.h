@@ -1,4 +1,4 @@
-/* POST /bots: a body into a bot, or into the list of everything that is wrong with it.
+/* POST /bots and PUT /bots/{id}: a body into a bot, or into the list of everything that is wrong with it.
  *
  * Unknown fields are refused. Amounts are strings and read exactly. An absent risk rule takes its
  * standard value (stop 0.5 %, take 1.5 %, trailing 0.3 %, the rest off), null switches it off.
@@ -18,6 +18,7 @@ enum { BOT_FORM_CAPITAL_SCALE = 8 }; /* decimals that a capital may have */
 struct bot_form {
     struct store_bot bot;
     struct faults faults;
+    enum problem problem;                   /* the caller's: what bot_form_read answered */
     bool venue_is_known, symbols_are_known; /* enough to ask the venue for its symbols */
     bool amounts_are_known;                 /* capital and sizing */
     char sizing_text[48];                   /* of a fixed quantity: its scale is the symbol's */

@@ -205,38 +205,44 @@ static void ask_symbols(struct call *call)
     call_ask(call, &ask);
 }
 
-/* False when the answer is given already. */
-static bool take_form(struct call *call, const struct http_request *request)
+static void read_form(struct call *call, const struct http_request *request)
 {
     struct bot_form *form = malloc(sizeof *form);
     CHECK(form);
     call->state = form;
-    const enum problem problem =
+    form->problem =
         bot_form_read(form, request->body, call->api->options.live_enabled, call->language);
-    if (problem != PROBLEM_COUNT)
-        call_problem_faults(call, problem, &form->faults);
+}
+
+static void take_form(struct call *call)
+{
+    const struct bot_form *form = call->state;
+    if (form->problem != PROBLEM_COUNT)
+        call_problem_faults(call, form->problem, &form->faults);
     else if (!form->venue_is_known || !form->symbols_are_known)
         call_faults(call, &form->faults);
     else
-        return true;
-    return false;
+        ask_symbols(call);
 }
 
 void bot_create(struct call *call, const struct http_request *request)
 {
-    if (take_form(call, request)) ask_symbols(call);
+    read_form(call, request);
+    take_form(call);
 }
 
 static void change_found(struct call *call, const struct store_bot *bot)
 {
     struct bot_form *form = call->state;
     form->bot.id = bot->id;
-    ask_symbols(call);
+    take_form(call);
 }
 
+/* What is wrong with the body is told of one's own bots only. */
 void bot_change(struct call *call, const struct http_request *request)
 {
-    if (take_form(call, request)) find_bot(call, change_found);
+    read_form(call, request);
+    find_bot(call, change_found);
 }
 
 /* ---- steering ---- */
