@@ -1,4 +1,5 @@
-/* POST /bots and PUT /bots/{id}: a body into a bot, or into the list of everything that is wrong with it.
+/* POST /bots, PUT /bots/{id}: a body into a bot, or into the list of everything that is wrong with
+ * it.
  *
  * Unknown fields are refused. Amounts are strings and read exactly. An absent risk rule takes its
  * standard value (stop 0.5 %, take 1.5 %, trailing 0.3 %, the rest off), null switches it off.
