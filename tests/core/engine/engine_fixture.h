@@ -1,5 +1,5 @@
-/* An engine with one instrument, its outbox, and short ways to tell it things: each is one event, or
- * a few, at the desk's time. */
+/* An engine with one instrument, its outbox, and short ways to tell it things: each is one event,
+ * or a few, at the desk's time. */
 #ifndef TESTS_CORE_ENGINE_ENGINE_FIXTURE_H
 #define TESTS_CORE_ENGINE_ENGINE_FIXTURE_H
 
