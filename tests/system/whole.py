@@ -156,19 +156,23 @@ def show_logs():
 
 
 def run_tests(tests):
-    """Runs the functions given, speaking TAP; exits 1 if one failed."""
+    """Runs the functions given, speaking TAP; exits 1 if one failed. What a failed test leaves running is
+    killed: it would hold the folder, port or database that the next one wants."""
     if not os.access(BINARY, os.X_OK):
         print(f"1..0 # skipped: no {BINARY}")
         sys.exit(1)
     print(f"1..{len(tests)}", flush=True)
     failed = 0
     for number, test in enumerate(tests, 1):
+        shared = list(RUNNING)
         try:
             test()
             print(f"ok {number} - {test.__name__}", flush=True)
         except BaseException as error:
             failed += 1
             show_logs()
+            for program in [p for p in RUNNING if p not in shared]:
+                program.kill()
             print(f"not ok {number} - {test.__name__}")
             print("# " + f"{type(error).__name__}: {error}".replace("\n", "\n# "), flush=True)
             if isinstance(error, KeyboardInterrupt):
