@@ -12,6 +12,7 @@
 #include "base/prng.h"
 #include "io/store/store.h"
 #include "service/api/api.h"
+#include "service/api/limits.h"
 
 enum { SYMBOLS = 400, PATH_SIZE = 512, WAITING_MAX = 64, LETTERS = 4 };
 
@@ -20,6 +21,9 @@ struct bench {
     uv_signal_t terminate, interrupt;
     uv_idle_t answering;
     struct api *api;
+    struct guard_limits *limits;
+    struct guard *guard;
+    struct trusted_proxies proxies;
     struct store *store;
     struct instrument instruments[SYMBOLS];
     struct desk_request waiting[WAITING_MAX];
@@ -88,6 +92,16 @@ static void start_signal(uv_signal_t *signal, int number)
     CHECK(uv_signal_start(signal, on_signal, number) == 0);
 }
 
+/* Every request is counted, and none refused. */
+static void open_limits(void)
+{
+    struct guard_limit limits[LIMIT_CLASS_COUNT];
+    for (unsigned i = 0; i < LIMIT_CLASS_COUNT; i++)
+        limits[i] = (struct guard_limit){limit_names[i], {LIMIT_COUNT_MAX, 1000}};
+    CHECK(guard_limits_new(limits, LIMIT_CLASS_COUNT, false, &bench.limits) == OK);
+    CHECK(guard_new(&bench.loop, bench.limits, NULL, &bench.guard) == OK);
+}
+
 int main(int argc, char **argv)
 {
     char path[PATH_SIZE];
@@ -103,8 +117,11 @@ int main(int argc, char **argv)
     start_signal(&bench.interrupt, SIGINT);
     static struct accounts accounts; /* of an installation that nobody has claimed */
     accounts.directory = directory_new();
+    open_limits();
     const struct api_options options = {
         .address = "127.0.0.1",
+        .guard = bench.guard,
+        .proxies = &bench.proxies,
         .store_path = path,
         .desk = {.ask = ask},
         .accounts = &accounts,
@@ -121,6 +138,8 @@ int main(int argc, char **argv)
     uv_run(&bench.loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&bench.loop) == 0);
     store_close(bench.store);
+    guard_free(bench.guard);
+    guard_limits_free(bench.limits);
     directory_free(accounts.directory);
     return 0;
 }
